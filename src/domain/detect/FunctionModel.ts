@@ -1,0 +1,4 @@
+/** The learned model of one function. */
+export interface FunctionModel {
+  readonly fn: string
+}
