@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { MacKey, Purpose } from "../domain/MacKey.ts"
@@ -77,6 +78,16 @@ export class KeyManager extends Context.Service<KeyManager, {
   /** Ed25519 signature of the checkpoint key, and its public key. */
   readonly signCheckpointUnsafe: (data: Uint8Array) => Uint8Array
   readonly checkpointPublicKeyUnsafe: () => Uint8Array
+  /**
+   * What the thread that writes evidence signs with now: the bytes of the active `audit` MAC key (those of
+   * `getActiveKeyUnsafe("audit")`, 32 bytes, so that `auditKeyUnsafe(id)` verifies its records) and the seed of the
+   * checkpoint key. Chain predecessors are known only inside the store's transaction, which that thread runs.
+   */
+  readonly auditSecretUnsafe: () => {
+    readonly id: string
+    readonly key: Redacted.Redacted<Uint8Array>
+    readonly checkpointSeed: Redacted.Redacted<Uint8Array>
+  }
   /** The audit MAC key by id, whatever its state: old evidence must stay verifiable. */
   readonly auditKeyUnsafe: (keyId: string) => MacKey | undefined
   /** Backup becomes primary, a new backup is made, the old primary retires. */
