@@ -1,26 +1,58 @@
 import * as Schema from "effect/Schema"
 import { FailMode } from "./FailureClass.ts"
 
-const positive = Schema.Finite.check(Schema.isGreaterThan(0))
-const positiveInt = Schema.Int.check(Schema.isGreaterThan(0))
-const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
-const openFraction = fraction.check(Schema.isGreaterThan(0))
-const percent = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
+/** Longest wait that can be configured, in milliseconds: beyond an hour a unit mistake is likelier than an intention. */
+export const durationMsMax = 3_600_000
+/** Most threads that can be configured: a guard against a slipped digit, far above any machine of today. */
+export const threadsMax = 1_024
+/** Most retries of one event: with exponential backoff, more would outlive every deadline. */
+export const retriesMax = 100
+
+// Every `expected` text completes the sentence "<key> is <value>, expected ...": it is what an operator reads.
+const positive = Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ expected: "a number above 0" })
+const positiveInt = Schema.Int.check(Schema.isGreaterThan(0)).annotate({ expected: "a whole number above 0" })
+const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({ expected: "a whole number, 0 or above" })
+const fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
+  expected: "a number from 0 to 1"
+})
+const openFraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true })).annotate({
+  expected: "a number above 0 and at most 1"
+})
+const percent = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 })).annotate({
+  expected: "a number from 0 to 100"
+})
+const notNegative = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)).annotate({ expected: "a number, 0 or above" })
+const milliseconds = Schema.Finite.check(
+  Schema.isBetween({ minimum: 0, maximum: durationMsMax, exclusiveMinimum: true })
+).annotate({ expected: `a number of milliseconds above 0 and at most ${durationMsMax}` })
+const threads = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: threadsMax })).annotate({
+  expected: `a whole number from 1 to ${threadsMax}`
+})
+const path = Schema.String.check(Schema.isPattern(/^[^\0]*$/), Schema.isMaxLength(4_096)).annotate({
+  expected: "a path of at most 4096 characters"
+})
 
 /** Settings of the agent. Limits are events per second, `*_ms` milliseconds. Keys are spelled as in `cellagent.yaml`. */
 export const CellAgentSettings = Schema.Struct({
   enabled: Schema.Boolean,
-  agent_id: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64)),
+  agent_id: Schema.String.check(Schema.isPattern(/^[\x21-\x7e]{1,64}$/)).annotate({
+    expected: "a name of 1 to 64 printable ASCII characters without spaces"
+  }),
   fail_mode: FailMode,
-  fail_open_budget: Schema.Union([Schema.Literal("off"), positiveInt]),
-  brain_timeout_ms: positive,
-  deadline_ms: positive,
-  retry_attempts: count,
-  retry_backoff_ms: positive,
+  fail_open_budget: Schema.Union([Schema.Literal("off"), positiveInt]).annotate({
+    expected: "off, or a whole number of calls a minute above 0"
+  }),
+  brain_timeout_ms: milliseconds,
+  deadline_ms: milliseconds,
+  retry_attempts: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: retriesMax })).annotate({
+    expected: `a whole number from 0 to ${retriesMax}`
+  }),
+  retry_backoff_ms: milliseconds,
   global_rate_limit: positive,
   per_function_limit: positive,
-  burst: Schema.Union([Schema.Literal("limit"), positiveInt]),
+  burst: Schema.Union([Schema.Literal("limit"), positiveInt]).annotate({
+    expected: "limit (the same number as the limit), or a whole number above 0"
+  }),
   over_limit: Schema.Literals(["score", "allow", "block"]),
   throttle_threshold: openFraction,
   sampling_rate: fraction,
@@ -35,13 +67,15 @@ export const BrainSettings = Schema.Struct({
   queue_bytes: positiveInt,
   backpressure_threshold: openFraction,
   drop_policy: Schema.Literals(["oldest", "lowest_priority"]),
-  worker_threads: positiveInt,
-  max_worker_threads: positiveInt,
-  false_positive_rate: Schema.Finite.check(Schema.isBetween({ minimum: 0.00001, maximum: 0.1 })),
+  worker_threads: threads,
+  max_worker_threads: threads,
+  false_positive_rate: Schema.Finite.check(Schema.isBetween({ minimum: 0.00001, maximum: 0.1 })).annotate({
+    expected: "a number from 0.00001 to 0.1"
+  }),
   min_samples: positiveInt,
-  min_seconds: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)),
+  min_seconds: notNegative,
   min_sessions: count,
-  cache_ttl_ms: Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)),
+  cache_ttl_ms: notNegative,
   functions_max: positiveInt
 })
 
@@ -49,8 +83,8 @@ export const BrainSettings = Schema.Struct({
 export const CryptoSettings = Schema.Struct({
   rotation_days: positive,
   nonce_expiry_seconds: positive,
-  signature_algorithm: Schema.Literal("HMAC-SHA256"),
-  keyset_path: Schema.String
+  signature_algorithm: Schema.Literal("HMAC-SHA256").annotate({ expected: "HMAC-SHA256, the only algorithm there is" }),
+  keyset_path: path
 })
 
 /** Settings of the rollout: observe only, or enforce for a percentage of subjects. */
@@ -61,14 +95,14 @@ export const RolloutSettings = Schema.Struct({
 
 /** Where state lives. `memory` keeps nothing over a restart. */
 export const StorageSettings = Schema.Struct({
-  directory: Schema.String.check(Schema.isMinLength(1))
+  directory: path.check(Schema.isMinLength(1)).annotate({ expected: "the path of a directory, or memory" })
 })
 
 /** Settings of the evidence. `head_path` empty: inside the storage directory. */
 export const AuditSettings = Schema.Struct({
-  head_path: Schema.String,
+  head_path: path,
   allows: Schema.Literals(["summary", "every"]),
-  wait_ms: positive,
+  wait_ms: milliseconds,
   on_failure: Schema.Literals(["block", "allow"])
 })
 
@@ -76,7 +110,9 @@ export const AuditSettings = Schema.Struct({
 export const LimitsSettings = Schema.Struct({
   memory_mb: positive,
   cpu_share: openFraction,
-  cpu_cap: Schema.Union([Schema.Literal("off"), openFraction])
+  cpu_cap: Schema.Union([Schema.Literal("off"), openFraction]).annotate({
+    expected: "off, or a number above 0 and at most 1"
+  })
 })
 
 /** Everything that can be configured, in the sections of the configuration files. */
