@@ -9,6 +9,25 @@ export type Purpose =
   | "decision" | "decisions" | "ack"
   | "audit" | "state" | "operator"
 
+/** Which way a message travels. */
+export type Direction = "to_brain" | "to_agent"
+
+/** The direction of a purpose that travels; `undefined` for keys that sign what stays. */
+export const directionOf = (purpose: Purpose): Direction | undefined => {
+  switch (purpose) {
+    case "event":
+    case "events":
+    case "outcomes":
+      return "to_brain"
+    case "decision":
+    case "decisions":
+    case "ack":
+      return "to_agent"
+    default:
+      return undefined
+  }
+}
+
 /** A derived MAC key. `material` belongs to the CryptoCore that made it and prints nothing. */
 export class MacKey {
   readonly id: string

@@ -8,7 +8,10 @@ import type { MacKey } from "../domain/MacKey.ts"
  * A failure of a primitive is a defect: there is nothing a caller could do about it.
  */
 export class CryptoCore extends Context.Service<CryptoCore, {
-  /** HKDF-SHA256 of a root secret into a MAC key for one purpose. `info` separates purposes, directions and boots. */
+  /**
+   * HKDF-SHA256 of a root secret into a MAC key for one purpose: the key over
+   * `deriveBytesUnsafe(root, purpose + "\0" + info, 32)`. `info` separates directions and boots.
+   */
   readonly deriveKeyUnsafe: (
     root: Redacted.Redacted<Uint8Array>,
     options: { readonly id: string; readonly purpose: string; readonly info: string }
@@ -19,7 +22,7 @@ export class CryptoCore extends Context.Service<CryptoCore, {
     info: string,
     length: number
   ) => Redacted.Redacted<Uint8Array>
-  /** HMAC-SHA256 of `data[0, length)`, 32 bytes, valid until the next call if `MacKey` scratch is reused: copy to keep. */
+  /** HMAC-SHA256, 32 bytes, in a buffer that the next call may overwrite: copy to keep. */
   readonly macUnsafe: (key: MacKey, data: Uint8Array) => Uint8Array
   /** Whether `mac` is the MAC of `data`, compared in constant time. */
   readonly verifyMacUnsafe: (key: MacKey, data: Uint8Array, mac: Uint8Array) => boolean
