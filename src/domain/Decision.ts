@@ -7,7 +7,7 @@ export type Action = typeof Action.Type
 /** Who or what decided. Append only: the position is the code on the wire. */
 export const DecisionSource = Schema.Literals([
   "brain", "local", "cache", "training", "observe", "exception", "fail_open", "fail_closed", "last_known_good",
-  "throttled", "sampled_out", "disabled", "shed"
+  "throttled", "sampled_out", "disabled"
 ])
 export type DecisionSource = typeof DecisionSource.Type
 
@@ -37,8 +37,8 @@ export const findingsMax = 8
  * The verdict on one call.
  *
  * `pValue` is the calibrated probability that a normal call looks at least this unusual; `confidence` is `1 - pValue`
- * for a block and `pValue`-independent 1 for decisions that need no score; `wouldBlock` says that enforcement would
- * have blocked. `findings` are for the operator and never reach the caller of a blocked function.
+ * for an anomalous call and 1 for decisions that need no score; `wouldBlock` says that the verdict was to block,
+ * whether or not it was enforced. `findings` are for the operator and never reach the caller of a blocked function.
  */
 export const Decision = Schema.Struct({
   id: Schema.String.check(Schema.isMaxLength(64)),

@@ -1,11 +1,15 @@
 import type { Settings } from "./Settings.ts"
 
-/** A point in [0, 100) that stays the same for a subject: a keyed hash, so that nobody outside can choose it. */
-export const position = (keyedHash: number): number => (keyedHash >>> 0) / 0x1_0000_0000 * 100
+/** How a keyed 32-bit hash of a subject travels in events: base 36; empty where there is no subject. */
+export const subjectHash = (keyedHash: number): string => (keyedHash >>> 0).toString(36)
 
 /**
- * Whether a call is enforced. `bucket` is `position(hash)` of its subject, else of its session; a call with neither
- * (`undefined`) is inside every percentage.
+ * A point in [0, 100) that stays the same for a subject; it comes from a keyed hash, so that nobody outside can choose
+ * it. `undefined` for a call that has no subject.
  */
-export const isEnforced = (rollout: Settings["rollout"], bucket: number | undefined): boolean =>
-  rollout.mode === "enforce" && (bucket === undefined ? rollout.percent > 0 : bucket < rollout.percent)
+export const positionOf = (hash: string): number | undefined =>
+  hash === "" ? undefined : Number.parseInt(hash, 36) / 0x1_0000_0000 * 100
+
+/** Whether a call is enforced. A call without subject is inside every percentage above 0. */
+export const isEnforced = (rollout: Settings["rollout"], position: number | undefined): boolean =>
+  rollout.mode === "enforce" && (position === undefined ? rollout.percent > 0 : position < rollout.percent)

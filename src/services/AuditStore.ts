@@ -27,8 +27,12 @@ export interface AuditEntry {
  */
 export class AuditStore extends Context.Service<AuditStore, {
   readonly append: (entries: ReadonlyArray<AuditEntry>) => Effect.Effect<ReadonlyArray<AuditRecord>, AuditStoreError>
-  /** Records from `fromSeq` on, in order, at most `limit`. */
+  /** Records from `fromSeq` on, in order, at most `limit`; fewer where they are large. */
   readonly read: (fromSeq: number, limit: number) => Effect.Effect<ReadonlyArray<AuditRecord>, AuditStoreError>
+  /** Number of the last record that the log holds now, 0 for an empty one. May be ahead of the head, never behind. */
+  readonly lastSeq: Effect.Effect<number, AuditStoreError>
   /** The external head: how long the log must at least be, and its hash there. */
   readonly head: Effect.Effect<AuditHead | undefined, AuditStoreError>
+  /** Every head that the head file holds: the last one and the one before it. Verification checks them all. */
+  readonly heads: Effect.Effect<ReadonlyArray<AuditHead>, AuditStoreError>
 }>()("effect-pic/services/AuditStore") {}

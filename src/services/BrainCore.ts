@@ -22,6 +22,8 @@ export class BrainCore extends Context.Service<BrainCore, {
   readonly receiveUnsafe: (frame: Uint8Array) => Uint8Array | Effect.Effect<Uint8Array, BrainLinkError>
   /** Judges an event of the same process without an envelope; a block still waits for its evidence. */
   readonly judgeUnsafe: (event: TelemetryEvent) => Decision | Effect.Effect<Decision>
+  /** The same for callers that cannot wait: the evidence of a block is queued, not awaited. */
+  readonly judgeNowUnsafe: (event: TelemetryEvent) => Decision
   readonly isAvailable: Effect.Effect<boolean>
   /** Starts and stops taking events; a stop answers everything that waits. */
   readonly start: Effect.Effect<void>

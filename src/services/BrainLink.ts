@@ -18,6 +18,12 @@ export class BrainLinkError extends Schema.TaggedError<BrainLinkError>()("BrainL
   reason: Schema.Union([LinkRefused, LinkPartitioned, LinkOverloaded, LinkRejected])
 }) {}
 
+/** A brain in the same process. `judgeNowUnsafe` never waits: the evidence of a block is queued, not awaited. */
+export interface LocalJudge {
+  readonly judgeUnsafe: (event: TelemetryEvent) => Decision | Effect.Effect<Decision>
+  readonly judgeNowUnsafe: (event: TelemetryEvent) => Decision
+}
+
 /**
  * How envelopes reach the brain and replies come back.
  *
@@ -29,8 +35,6 @@ export class BrainLink extends Context.Service<BrainLink, {
   readonly sendUnsafe: (frame: Uint8Array) => Uint8Array | Effect.Effect<Uint8Array, BrainLinkError>
   readonly send: (frame: Uint8Array) => Effect.Effect<Uint8Array, BrainLinkError>
   readonly isAvailable: Effect.Effect<boolean>
-  /** Judges without an envelope, where the brain is in the same process: used for calls over the rate limit. */
-  readonly judgeLocallyUnsafe:
-    | ((event: TelemetryEvent) => Decision | Effect.Effect<Decision>)
-    | undefined
+  /** Judges without an envelope, where the brain is in the same process: calls over the rate limit, and sync methods. */
+  readonly local: LocalJudge | undefined
 }>()("effect-pic/services/BrainLink") {}

@@ -10,6 +10,8 @@ import type { Priority } from "../domain/TelemetryEvent.ts"
 /** What `Monitor.wrap` knows about a wrapped function. One object per wrap, made once. */
 export interface CallSite {
   readonly fn: string
+  /** Declared parameters of the function. */
+  readonly arity: number
   readonly priority: Priority
   readonly failMode: FailMode | undefined
   readonly redact: ReadonlySet<string> | undefined
@@ -35,6 +37,8 @@ export interface DecisionRecord {
 export class CellAgent extends Context.Service<CellAgent, {
   /** Judges a call before it runs; an effect only where the caller must wait. */
   readonly judgeUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged | Effect.Effect<Judged>
+  /** The same for callers that cannot wait (sync methods): judged in process, without an envelope. */
+  readonly judgeNowUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged
   /** Reports how the call went: queued, sent later in a signed batch. */
   readonly reportUnsafe: (site: CallSite, judged: Judged, kind: Outcome["kind"], tag: string) => void
   /** Sends everything queued: observed events and outcomes. */

@@ -1,0 +1,84 @@
+import type { Bucket } from "./Accounting.ts"
+import type { Assessment } from "./Assessment.ts"
+import { type Decision, type Finding, findingsMax } from "./Decision.ts"
+
+/** Whether a judged event falls under the false-positive budget. */
+export const isAnomalous = (assessment: Assessment, falsePositiveRate: number): boolean =>
+  assessment.state === "ready" && assessment.pValue < falsePositiveRate
+
+const noFindings: ReadonlyArray<Finding> = []
+
+/** Turns an assessment into the decision on one event. Pure: the id is an argument. */
+export const decide = (options: {
+  readonly id: string
+  readonly eventId: string
+  readonly assessment: Assessment
+  readonly falsePositiveRate: number
+  readonly enforced: boolean
+}): Decision => {
+  const { assessment, enforced, eventId, id } = options
+  if (assessment.state !== "ready") {
+    return {
+      id,
+      eventId,
+      action: "allow",
+      source: "training",
+      reason: assessment.state,
+      confidence: 1,
+      pValue: 1,
+      findings: noFindings,
+      wouldBlock: false
+    }
+  }
+  const { pValue } = assessment
+  const anomalous = isAnomalous(assessment, options.falsePositiveRate)
+  return {
+    id,
+    eventId,
+    action: anomalous && enforced ? "block" : "allow",
+    source: enforced ? "brain" : "observe",
+    reason: anomalous ? "anomalous" : "normal",
+    confidence: anomalous ? 1 - pValue : Math.max(pValue, 1 - options.falsePositiveRate),
+    pValue,
+    findings: anomalous ? assessment.findings.slice(0, findingsMax) : noFindings,
+    wouldBlock: anomalous
+  }
+}
+
+/** The answer to an observed event that got no verdict; the reason begins with the failure class. */
+export const lost = (eventId: string, failure: "Overload" | "Defect"): Decision => ({
+  id: "",
+  eventId,
+  action: "allow",
+  source: "observe",
+  reason: failure,
+  confidence: 1,
+  pValue: 1,
+  findings: noFindings,
+  wouldBlock: false
+})
+
+/** The bucket of the accounting that a decided call belongs to. */
+export const bucketOf = (decision: Decision): Bucket => {
+  if (decision.reason.startsWith("Overload")) return "shed"
+  if (decision.reason.startsWith("Defect")) return "failed"
+  switch (decision.source) {
+    case "cache":
+      return "cached"
+    case "sampled_out":
+      return "sampledOut"
+    case "local":
+    case "throttled":
+      return "throttled"
+    case "fail_open":
+    case "fail_closed":
+    case "last_known_good":
+      return "failed"
+    default:
+      return "analysed"
+  }
+}
+
+/** Whether the brain has written the evidence of a block; the agent writes that of its own blocks. */
+export const hasEvidence = (decision: Decision): boolean =>
+  decision.source === "brain" || decision.source === "local" || decision.source === "cache"

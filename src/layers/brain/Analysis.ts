@@ -1,0 +1,115 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { blockEvidence } from "../../domain/BlockEvidence.ts"
+import type { Decision } from "../../domain/Decision.ts"
+import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
+import { Alerts } from "../../services/Alerts.ts"
+import { AnomalyDetector } from "../../services/AnomalyDetector.ts"
+import { AuditLogger } from "../../services/AuditLogger.ts"
+import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
+import { DecisionEngine } from "../../services/DecisionEngine.ts"
+import { PicConfig } from "../../services/PicConfig.ts"
+import { PicMetrics } from "../../services/PicMetrics.ts"
+import { TraceStore } from "../../services/TraceStore.ts"
+
+/** The middle of the pipeline: profile, score, decide, and evidence before effect. */
+export interface Analysis {
+  /** Judges one event; an effect only where a block waits for its evidence. */
+  readonly analyseUnsafe: (event: TelemetryEvent, enforced: boolean) => Decision | Effect.Effect<Decision>
+  /** The same without waiting: the evidence of a block is queued. */
+  readonly analyseNowUnsafe: (event: TelemetryEvent, enforced: boolean) => Decision
+  readonly counts: { analysed: number; blocked: number; wouldBlock: number }
+}
+
+/** Makes the analysis out of the services it runs over. */
+export const make: Effect.Effect<
+  Analysis,
+  never,
+  | AnomalyDetector
+  | BaselineProfiler
+  | DecisionEngine
+  | AuditLogger
+  | TraceStore
+  | PicConfig
+  | PicMetrics
+  | Alerts
+> = Effect.gen(function*() {
+  const detector = yield* AnomalyDetector
+  const profiler = yield* BaselineProfiler
+  const engine = yield* DecisionEngine
+  const audit = yield* AuditLogger
+  const traces = yield* TraceStore
+  const config = yield* PicConfig
+  const metrics = yield* PicMetrics
+  const alerts = yield* Alerts
+  const counts = { analysed: 0, blocked: 0, wouldBlock: 0 }
+  // A retry of an event whose block still waits for its evidence must wait for the same evidence.
+  const pending = new Map<string, Effect.Effect<Decision>>()
+
+  const judge = (event: TelemetryEvent, enforced: boolean): Decision => {
+    const assessment = detector.scoreUnsafe(event)
+    const decision = engine.decideUnsafe(event, assessment, enforced)
+    if (!decision.wouldBlock) profiler.learnUnsafe(event, assessment)
+    traces.appendUnsafe({ event, decision })
+    counts.analysed++
+    if (decision.action === "block") counts.blocked++
+    else if (decision.wouldBlock) {
+      counts.wouldBlock++
+      metrics.incrementUnsafe("would_block")
+      audit.recordUnsafe("would_block", blockEvidence(event, decision))
+    } else noteAllow(event, decision)
+    return decision
+  }
+
+  const noteAllow = (event: TelemetryEvent, decision: Decision): void => {
+    if (config.settingsUnsafe().audit.allows === "every") audit.recordUnsafe("allow", blockEvidence(event, decision))
+    else audit.noteAllowUnsafe(event.fn)
+  }
+
+  const withoutEvidence = (event: TelemetryEvent, decision: Decision): Decision => {
+    metrics.incrementUnsafe("audit_failures")
+    alerts.raiseUnsafe(
+      "audit_failure",
+      `the evidence of a block of ${event.fn} is not durable: check the audit store (audit.on_failure decides)`
+    )
+    return config.settingsUnsafe().audit.on_failure === "allow"
+      ? { ...decision, action: "allow", reason: "anomalous; allowed because its evidence could not be written" }
+      : { ...decision, reason: "anomalous; its evidence is spooled, not durable" }
+  }
+
+  const withEvidence = (event: TelemetryEvent, decision: Decision): Effect.Effect<Decision> => {
+    const done = Deferred.makeUnsafe<Decision>()
+    const wait = Deferred.await(done)
+    pending.set(event.id, wait)
+    return audit.record("block", blockEvidence(event, decision)).pipe(
+      Effect.match({
+        onFailure: () => withoutEvidence(event, decision),
+        onSuccess: () => decision
+      }),
+      Effect.onExit((exit) => {
+        pending.delete(event.id)
+        return Deferred.done(done, exit)
+      })
+    )
+  }
+
+  const analyseUnsafe = (event: TelemetryEvent, enforced: boolean): Decision | Effect.Effect<Decision> => {
+    const recalled = engine.recallUnsafe(event)
+    if (recalled !== undefined) {
+      if (recalled.source === "cache") noteAllow(event, recalled)
+      return pending.get(event.id) ?? recalled
+    }
+    const decision = judge(event, enforced)
+    return decision.action === "block" ? withEvidence(event, decision) : decision
+  }
+
+  const analyseNowUnsafe = (event: TelemetryEvent, enforced: boolean): Decision => {
+    const recalled = engine.recallUnsafe(event)
+    if (recalled !== undefined) return recalled
+    const decision = judge(event, enforced)
+    if (decision.action === "block") audit.recordUnsafe("block", blockEvidence(event, decision))
+    return decision
+  }
+
+  return { analyseUnsafe, analyseNowUnsafe, counts }
+})

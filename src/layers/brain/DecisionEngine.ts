@@ -1,0 +1,75 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Assessment } from "../../domain/Assessment.ts"
+import type { Decision } from "../../domain/Decision.ts"
+import { fingerprint } from "../../domain/Fingerprint.ts"
+import { RecentMap } from "../../domain/RecentMap.ts"
+import * as Rollout from "../../domain/Rollout.ts"
+import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
+import * as Verdict from "../../domain/Verdict.ts"
+import { CryptoCore } from "../../services/CryptoCore.ts"
+import { DecisionEngine } from "../../services/DecisionEngine.ts"
+import { PicClock } from "../../services/PicClock.ts"
+import { PicConfig } from "../../services/PicConfig.ts"
+
+/** Processed events whose decision is remembered: more than an agent can send within its deadline. */
+export const processedEventsMax = 4_096
+/** Decisions kept for identical events. */
+export const cachedDecisionsMax = 4_096
+
+interface Cached {
+  readonly decision: Decision
+  readonly until: number
+}
+
+/** Layer that decides by the false-positive budget and the rollout in force at the moment of the call. */
+export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | CryptoCore> = Layer.effect(
+  DecisionEngine,
+  Effect.gen(function*() {
+    const config = yield* PicConfig
+    const clock = yield* PicClock
+    const crypto = yield* CryptoCore
+    const prefix = `d-${Buffer.from(crypto.randomBytesUnsafe(6)).toString("hex")}-`
+    let counter = 0
+    const processed = new RecentMap<string, Decision>(processedEventsMax)
+    const identical = new RecentMap<string, Cached>(cachedDecisionsMax)
+
+    const remember = (event: TelemetryEvent, decision: Decision, ttlMs: number): void => {
+      processed.set(event.id, decision)
+      if (ttlMs > 0 && decision.source === "brain" && decision.action === "allow" && !decision.wouldBlock) {
+        const key = fingerprint(event)
+        if (key !== undefined) identical.set(key, { decision, until: clock.nowUnsafe() + ttlMs })
+      }
+    }
+
+    const decideUnsafe = (event: TelemetryEvent, assessment: Assessment, enforced: boolean): Decision => {
+      const { brain } = config.settingsUnsafe()
+      const decision = Verdict.decide({
+        id: prefix + (++counter).toString(36),
+        eventId: event.id,
+        assessment,
+        falsePositiveRate: brain.false_positive_rate,
+        enforced
+      })
+      remember(event, decision, brain.cache_ttl_ms)
+      return decision
+    }
+
+    const recallUnsafe = (event: TelemetryEvent): Decision | undefined => {
+      const first = processed.get(event.id)
+      if (first !== undefined) return first
+      if (config.settingsUnsafe().brain.cache_ttl_ms === 0) return undefined
+      const key = fingerprint(event)
+      const cached = key === undefined ? undefined : identical.get(key)
+      if (cached === undefined || cached.until < clock.nowUnsafe()) return undefined
+      return { ...cached.decision, id: prefix + (++counter).toString(36), eventId: event.id, source: "cache" }
+    }
+
+    return DecisionEngine.of({
+      decideUnsafe,
+      decide: (event, assessment, enforced) => Effect.sync(() => decideUnsafe(event, assessment, enforced)),
+      recallUnsafe,
+      isEnforcedUnsafe: (event) => Rollout.isEnforced(config.settingsUnsafe().rollout, Rollout.positionOf(event.subjectHash))
+    })
+  })
+)
