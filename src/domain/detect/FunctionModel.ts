@@ -1,4 +1,257 @@
-/** The learned model of one function. */
-export interface FunctionModel {
+import { type Assessment, type LearningState } from "../Assessment.ts"
+import type { BaselineProfile } from "../BaselineProfile.ts"
+import type { Outcome } from "../Outcome.ts"
+import type { TelemetryEvent } from "../TelemetryEvent.ts"
+import type { Reader, Writer } from "./Bytes.ts"
+import { Calibration } from "./Calibration.ts"
+import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
+import { Findings } from "./Findings.ts"
+import { OutcomeModel } from "./OutcomeModel.ts"
+import { RateModel } from "./RateModel.ts"
+import { StructureModel } from "./StructureModel.ts"
+
+/** Of the calls of a ready function one in this many is learned: enough to follow change, too slow to be led. */
+const learnEvery = 4
+/** Calls with a p-value below this are learned only as often as they should occur: a patient attacker is not followed. */
+const unusual = 0.05
+const creditMax = 4
+/** Own calibration points from which a function's own tail has a say beside the pooled one. */
+const ownMin = 16
+/** Most distinct sessions remembered while learning. */
+const sessionsMax = 256
+/** Calls above this p-value carry no explanation. */
+const explainBelow = 0.01
+
+/**
+ * Everything learned about one function, and the verdict on its next call.
+ *
+ * Scores are decades of evidence (the most surprising part of the call); the p-value is their rank among the scores that
+ * normal calls had in the newest quarter of learning. While learning, each call is scored by what was learned before it,
+ * so calibration costs no held-back data.
+ */
+export class FunctionModel {
   readonly fn: string
+  readonly #shared: Shared
+  readonly #structure = new StructureModel()
+  readonly #rate = new RateModel()
+  readonly #outcomes = new OutcomeModel()
+  readonly #calibration = new Calibration()
+  readonly #outcomeCalibration = new Calibration()
+  readonly #sessions = new Set<string>()
+  #state: LearningState = "learning"
+  #learned = 0
+  #passed = 0
+  #credit = creditMax
+  #firstSeen = 0
+  #lastSeen = 0
+  #scored: TelemetryEvent | undefined
+  #score = 0
+
+  constructor(fn: string, shared: Shared) {
+    this.fn = fn
+    this.#shared = shared
+  }
+
+  get state(): LearningState {
+    return this.#state
+  }
+
+  get learned(): number {
+    return this.#learned
+  }
+
+  /** Approximate bytes held. */
+  get bytes(): number {
+    return 512 + this.#structure.bytes + this.#rate.bytes + this.#outcomes.bytes + this.#calibration.bytes
+      + this.#outcomeCalibration.bytes
+  }
+
+  /** Scores a call, and counts it for the rate: every call counts once, whatever becomes of it. */
+  assess(event: TelemetryEvent): Assessment {
+    const score = this.#scoreOnce(event)
+    if (this.#state !== "ready") return { state: this.#state, score, pValue: 1, findings: [] }
+    const { extrapolated, p, points } = this.#pValue(this.#calibration, score)
+    if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
+    const findings = new Findings()
+    this.#evidence(event, findings)
+    const list = findings.list()
+    const first = list[0]
+    if (!extrapolated || first === undefined) return { state: "ready", score, pValue: p, findings: list }
+    const note = `${first.expected} (p-value extrapolated beyond ${points} calibration calls)`.slice(0, 256)
+    return { state: "ready", score, pValue: p, findings: [{ ...first, expected: note }, ...list.slice(1)] }
+  }
+
+  #scoreOnce(event: TelemetryEvent): number {
+    if (this.#scored !== event) {
+      this.#scored = event
+      this.#rate.count(event.timestamp)
+      this.#score = this.#evidence(event, undefined)
+    }
+    return this.#score
+  }
+
+  #evidence(event: TelemetryEvent, findings: Findings | undefined): number {
+    const content = this.#structure.evidence(event.features, findings)
+    const rate = this.#rate.evidence(event.timestamp, findings)
+    return content > rate ? content : rate
+  }
+
+  #pValue(calibration: Calibration, score: number): { p: number; extrapolated: boolean; points: number } {
+    const own = calibration.sample
+    const needed = 1 / this.#shared.settings().falsePositiveRate
+    const pool = calibration === this.#calibration ? this.#shared.pool.sample() : undefined
+    // A score is itself decades of evidence: whatever the ranks say, a call that nothing speaks against is no alarm.
+    const floor = 10 ** (-2 * score)
+    if (own === undefined || pool !== undefined && own.size < needed && pool.size > own.size) {
+      const pooled = pool!.tail(score)
+      const alone = own !== undefined && own.size >= ownMin ? own.tail(score) : pooled
+      const wins = alone.p > pooled.p ? alone : pooled
+      return {
+        p: Math.max(floor, wins.p),
+        extrapolated: wins.extrapolated,
+        points: wins === alone ? own!.size : pool!.size
+      }
+    }
+    const tail = own.tail(score)
+    return { p: Math.max(floor, tail.p), extrapolated: tail.extrapolated, points: own.size }
+  }
+
+  /** Learns a call that was allowed; `false` where it was suspicious and taught nothing. */
+  learn(event: TelemetryEvent, assessment: Assessment): boolean {
+    const settings = this.#shared.settings()
+    const score = this.#scoreOnce(event)
+    if (this.#state === "ready") {
+      if (assessment.pValue <= settings.falsePositiveRate) return false
+      this.#lastSeen = event.timestamp
+      this.#credit = Math.min(creditMax, this.#credit + unusual)
+      if (assessment.pValue < unusual) {
+        if (this.#credit < 1) return true
+        this.#credit--
+      } else if (++this.#passed % learnEvery !== 0) {
+        return true
+      }
+      this.#learned++
+      this.#structure.learn(event.features)
+      return true
+    }
+    if (this.#learned === 0) this.#firstSeen = event.timestamp
+    this.#lastSeen = event.timestamp
+    this.#learned++
+    if (event.session !== "" && this.#sessions.size < sessionsMax) this.#sessions.add(event.session)
+    this.#calibration.push(score)
+    this.#structure.learn(event.features)
+    if (this.#learned >= settings.minSamples) {
+      this.#state = "calibrating"
+      this.#shared.pool.push(score)
+      if (this.#enough(settings)) this.freeze()
+    }
+    return true
+  }
+
+  #enough(settings: DetectorSettings): boolean {
+    const needed = 1 / settings.falsePositiveRate
+    return (this.#calibration.size >= needed || this.#shared.pool.size >= needed)
+      && this.#lastSeen - this.#firstSeen >= settings.minSeconds * 1000
+      && this.#sessions.size >= Math.min(settings.minSessions, sessionsMax)
+  }
+
+  /** Scores of the newest quarter of learning, for the pool. */
+  recentScores(): Float64Array {
+    return this.#calibration.recent()
+  }
+
+  /** Ends learning: from now on the function is judged. */
+  freeze(): void {
+    if (this.#state === "ready") return
+    this.#calibration.freeze()
+    this.#outcomeCalibration.freeze()
+    this.#structure.freeze()
+    this.#rate.freeze()
+    this.#outcomes.freeze()
+    this.#sessions.clear()
+    this.#state = "ready"
+  }
+
+  /** Learns how a call went; the answer is an assessment once the function is ready. */
+  learnOutcome(outcome: Outcome): Assessment | undefined {
+    const score = this.#outcomes.evidence(outcome, undefined)
+    if (this.#state !== "ready") {
+      this.#outcomeCalibration.push(score)
+      this.#outcomes.learn(outcome)
+      return undefined
+    }
+    if ((this.#outcomeCalibration.sample?.size ?? 0) === 0) return undefined
+    const { p } = this.#pValue(this.#outcomeCalibration, score)
+    if (p > this.#shared.settings().falsePositiveRate) {
+      this.#outcomes.learn(outcome)
+      return { state: "ready", score, pValue: p, findings: [] }
+    }
+    const findings = new Findings()
+    this.#outcomes.evidence(outcome, findings)
+    return { state: "ready", score, pValue: p, findings: findings.list() }
+  }
+
+  /** What an operator sees. */
+  profile(): BaselineProfile {
+    return {
+      fn: this.fn,
+      state: this.#state,
+      learned: this.#learned,
+      calibrated: this.#calibration.size,
+      needed: this.#needed(),
+      firstSeen: this.#firstSeen,
+      lastSeen: this.#lastSeen
+    }
+  }
+
+  #needed(): string {
+    if (this.#state === "ready") return ""
+    const settings = this.#shared.settings()
+    const parts: Array<string> = []
+    if (this.#learned < settings.minSamples) parts.push(`${settings.minSamples - this.#learned} more calls`)
+    const needed = Math.ceil(1 / settings.falsePositiveRate)
+    const points = Math.max(this.#calibration.size, this.#shared.pool.size)
+    if (points < needed) parts.push(`${needed - points} more calibration calls (of any function)`)
+    const seconds = settings.minSeconds - (this.#lastSeen - this.#firstSeen) / 1000
+    if (seconds > 0) parts.push(`${Math.ceil(seconds)} more seconds`)
+    const sessions = settings.minSessions - this.#sessions.size
+    if (sessions > 0) parts.push(`${sessions} more sessions`)
+    return parts.join(", ")
+  }
+
+  write(writer: Writer): void {
+    writer.u32(states.indexOf(this.#state))
+    writer.u32(this.#learned)
+    writer.u32(this.#passed)
+    writer.f64(this.#credit)
+    writer.f64(this.#firstSeen)
+    writer.f64(this.#lastSeen)
+    writer.u32(this.#sessions.size)
+    for (const session of this.#sessions) writer.text(session)
+    this.#structure.write(writer)
+    this.#rate.write(writer)
+    this.#outcomes.write(writer)
+    this.#calibration.write(writer)
+    this.#outcomeCalibration.write(writer)
+  }
+
+  read(reader: Reader): void {
+    this.#state = states[reader.u32()] ?? reader.refuse("state")
+    this.#learned = reader.u32()
+    this.#passed = reader.u32()
+    this.#credit = reader.f64()
+    this.#firstSeen = reader.f64()
+    this.#lastSeen = reader.f64()
+    const sessions = reader.u32()
+    if (sessions > sessionsMax) reader.refuse("sessions")
+    for (let i = 0; i < sessions; i++) this.#sessions.add(reader.text())
+    this.#structure.read(reader)
+    this.#rate.read(reader)
+    this.#outcomes.read(reader)
+    this.#calibration.read(reader)
+    this.#outcomeCalibration.read(reader)
+    if (this.#state === "ready" && this.#calibration.sample === undefined) reader.refuse("calibration")
+  }
 }
+
+const states: ReadonlyArray<LearningState> = ["learning", "calibrating", "ready"]

@@ -1,0 +1,127 @@
+import type { Assessment } from "../Assessment.ts"
+import type { BaselineProfile } from "../BaselineProfile.ts"
+import type { OutcomeReport } from "../Outcome.ts"
+import type { TelemetryEvent } from "../TelemetryEvent.ts"
+import { Reader, Writer } from "./Bytes.ts"
+import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
+import { FunctionModel } from "./FunctionModel.ts"
+import { ScorePool } from "./ScorePool.ts"
+
+/** First word of a snapshot, and its version. */
+const magic = 0x50494342
+const version = 1
+/** Learned calls from which a function's scores may stand for normal ones in the pool. */
+const pooledFrom = 20
+
+/** The models of all functions: pure, without services, as replays and benchmarks run it. */
+export class Detector {
+  readonly #settings: () => DetectorSettings
+  #shared: Shared
+  #models = new Map<string, FunctionModel>()
+  /** Names used since the eviction pointer passed them (second chance: Corbató 1968, an O(1) form of LRU). */
+  #used = new Set<string>()
+  #last: FunctionModel | undefined
+
+  constructor(settings: () => DetectorSettings) {
+    this.#settings = settings
+    this.#shared = { settings, pool: new ScorePool() }
+  }
+
+  /** The model of a function, made on first sight. */
+  model(fn: string): FunctionModel {
+    if (this.#last !== undefined && this.#last.fn === fn) return this.#last
+    let model = this.#models.get(fn)
+    if (model === undefined) {
+      this.#evict()
+      model = new FunctionModel(fn, this.#shared)
+      this.#models.set(fn, model)
+    } else {
+      this.#used.add(fn)
+    }
+    return this.#last = model
+  }
+
+  #evict(): void {
+    while (this.#models.size >= this.#settings().functionsMax) {
+      const oldest = this.#models.keys().next().value
+      if (oldest === undefined) return
+      const model = this.#models.get(oldest)
+      this.#models.delete(oldest)
+      if (this.#used.delete(oldest) && model !== undefined) this.#models.set(oldest, model)
+    }
+  }
+
+  score(event: TelemetryEvent): Assessment {
+    return this.model(event.fn).assess(event)
+  }
+
+  learn(event: TelemetryEvent, assessment: Assessment): boolean {
+    return this.model(event.fn).learn(event, assessment)
+  }
+
+  learnOutcome(report: OutcomeReport): Assessment | undefined {
+    return this.model(report.fn).learnOutcome(report.outcome)
+  }
+
+  /** Ends learning for all functions with enough calls; the last quarter in time of what they learned calibrates them. */
+  finishLearning(): void {
+    const learned = [...this.#models.values()].filter((model) => model.learned >= pooledFrom)
+    this.#shared.pool.replace(learned.map((model) => model.recentScores()))
+    const { minSamples } = this.#settings()
+    for (const model of learned) if (model.learned >= minSamples) model.freeze()
+  }
+
+  profile(fn: string): BaselineProfile | undefined {
+    return this.#models.get(fn)?.profile()
+  }
+
+  profiles(): ReadonlyArray<BaselineProfile> {
+    return Array.from(this.#models.values(), (model) => model.profile())
+  }
+
+  /** Approximate bytes held by all models. */
+  get bytes(): number {
+    let bytes = 0
+    for (const model of this.#models.values()) bytes += model.bytes
+    return bytes
+  }
+
+  /** Everything learned, as bytes; the same state gives the same bytes. */
+  snapshot(): Uint8Array {
+    const writer = new Writer()
+    writer.u32(magic)
+    writer.u32(version)
+    this.#shared.pool.write(writer)
+    writer.u32(this.#models.size)
+    for (const [fn, model] of this.#models) {
+      writer.text(fn)
+      model.write(writer)
+    }
+    return writer.finish()
+  }
+
+  /** Takes back a snapshot; `false`, and nothing changed, where the bytes are not one. */
+  restore(bytes: Uint8Array): boolean {
+    try {
+      const reader = new Reader(bytes)
+      if (reader.u32() !== magic || reader.u32() !== version) return false
+      const shared: Shared = { settings: this.#settings, pool: new ScorePool() }
+      shared.pool.read(reader)
+      const count = reader.u32()
+      const models = new Map<string, FunctionModel>()
+      for (let i = 0; i < count; i++) {
+        const model = new FunctionModel(reader.text(), shared)
+        model.read(reader)
+        models.set(model.fn, model)
+      }
+      if (!reader.finished || models.size !== count) return false
+      this.#shared = shared
+      this.#models = models
+      this.#used = new Set()
+      this.#last = undefined
+      return true
+    } catch {
+      return false
+    }
+  }
+}

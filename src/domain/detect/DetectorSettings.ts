@@ -1,0 +1,19 @@
+import type { ScorePool } from "./ScorePool.ts"
+
+/** The settings that the detector follows; they are read on each use. */
+export interface DetectorSettings {
+  /** The false-positive budget per call. */
+  readonly falsePositiveRate: number
+  /** Learned calls before a function is judged. */
+  readonly minSamples: number
+  readonly minSeconds: number
+  readonly minSessions: number
+  /** Functions remembered; the least recently used one goes. */
+  readonly functionsMax: number
+}
+
+/** What the models of all functions share. */
+export interface Shared {
+  readonly settings: () => DetectorSettings
+  readonly pool: ScorePool
+}

@@ -1,0 +1,171 @@
+import type { CallFeatures } from "../CallFeatures.ts"
+import { ArgumentModel } from "./ArgumentModel.ts"
+import type { Reader, Writer } from "./Bytes.ts"
+import { type Findings, placeName } from "./Findings.ts"
+
+/** Most paths (arguments and nested fields) modelled per function; a map with open keys shares one path. */
+const pathsMax = 64
+/** Most different numbers of arguments that are counted. */
+const aritiesMax = 16
+/** What a structure never seen counts as, in calls: structure comes from code, so a new one is strong evidence. */
+const prior = 0.1
+/** Calls over which the share of calls with a new path is averaged. */
+const horizon = 1024
+/** Share of calls that must have a path before its absence says anything. */
+const usual = 0.98
+
+interface Entry {
+  readonly path: string
+  readonly model: ArgumentModel
+  /** Learned calls that had the path. */
+  present: number
+  /** Number of the call that had it last: finds what is missing without a set. */
+  mark: number
+}
+
+/**
+ * The structure of the calls of one function: how many arguments, which paths, which of them are always there; and the
+ * model of each. The evidence of a call is that of its most surprising argument.
+ */
+export class StructureModel {
+  readonly #entries: Array<Entry> = []
+  readonly #byPath = new Map<string, Entry>()
+  readonly #arities = new Map<number, number>()
+  #count = 0
+  #truncated = 0
+  #newShare = 0
+  #calls = 0
+
+  get bytes(): number {
+    return this.#entries.reduce((sum, entry) => sum + entry.model.bytes + 160, 512)
+  }
+
+  /** Learns one call. */
+  learn(features: CallFeatures): void {
+    this.#count++
+    const mark = ++this.#calls
+    if (features.truncated) this.#truncated++
+    if (this.#arities.size < aritiesMax || this.#arities.has(features.arity)) {
+      this.#arities.set(features.arity, (this.#arities.get(features.arity) ?? 0) + 1)
+    }
+    let fresh = 0
+    for (const value of features.arguments) {
+      let entry = this.#byPath.get(value.path)
+      if (entry === undefined) {
+        fresh = 1
+        if (this.#entries.length >= pathsMax) continue
+        entry = { path: value.path, model: new ArgumentModel(), present: 0, mark: 0 }
+        this.#entries.push(entry)
+        this.#byPath.set(value.path, entry)
+      }
+      if (entry.mark !== mark) {
+        entry.mark = mark
+        entry.present++
+      }
+      entry.model.learn(value)
+    }
+    this.#newShare += (fresh - this.#newShare) / Math.min(this.#count, horizon)
+  }
+
+  freeze(): void {
+    for (const entry of this.#entries) entry.model.freeze()
+  }
+
+  /** Decades of evidence in a call. */
+  evidence(features: CallFeatures, findings: Findings | undefined): number {
+    if (this.#count === 0) return 0
+    const mark = ++this.#calls
+    let most = this.#arity(features, findings)
+    let marked = 0
+    for (let i = 0; i < features.arguments.length; i++) {
+      const value = features.arguments[i]!
+      const entry = this.#entries[i]?.path === value.path ? this.#entries[i] : this.#byPath.get(value.path)
+      let evidence: number
+      if (entry === undefined) {
+        evidence = -Math.log10(Math.max(this.#newShare, prior / Math.min(this.#count, horizon)))
+        findings?.add(
+          "path",
+          value.path,
+          evidence,
+          "the known fields",
+          `${placeName(value.path)}: never seen in ${this.#count} learned calls`
+        )
+      } else {
+        if (entry.mark !== mark) {
+          entry.mark = mark
+          marked++
+        }
+        evidence = entry.model.evidence(value, findings)
+      }
+      if (evidence > most) most = evidence
+    }
+    return marked === this.#entries.length ? most : Math.max(most, this.#missing(mark, findings))
+  }
+
+  #arity(features: CallFeatures, findings: Findings | undefined): number {
+    let most = 0
+    const seen = this.#arities.get(features.arity) ?? 0
+    if (seen !== this.#count) {
+      most = Math.log10((this.#count + 1) / (seen + prior))
+      const known = [...this.#arities.keys()].toSorted((a, b) => a - b).join(", ")
+      findings?.add("arity", "", most, `${known} arguments`, `${features.arity} arguments`)
+    }
+    if (features.truncated && this.#truncated !== this.#count) {
+      const evidence = Math.log10((this.#count + 1) / (this.#truncated + prior))
+      findings?.add("size", "", evidence, "arguments within the limits", "arguments too large to describe in full")
+      if (evidence > most) most = evidence
+    }
+    return most
+  }
+
+  #missing(mark: number, findings: Findings | undefined): number {
+    let most = 0
+    for (const entry of this.#entries) {
+      if (entry.mark === mark || entry.present < usual * this.#count) continue
+      const evidence = Math.log10((this.#count + 1) / (this.#count - entry.present + prior))
+      findings?.add(
+        "path",
+        entry.path,
+        evidence,
+        `${placeName(entry.path)} in nearly every call`,
+        `${placeName(entry.path)} is missing`
+      )
+      if (evidence > most) most = evidence
+    }
+    return most
+  }
+
+  write(writer: Writer): void {
+    writer.u32(this.#count)
+    writer.u32(this.#truncated)
+    writer.f64(this.#newShare)
+    writer.u32(this.#arities.size)
+    for (const [arity, count] of this.#arities) {
+      writer.u32(arity)
+      writer.u32(count)
+    }
+    writer.u32(this.#entries.length)
+    for (const entry of this.#entries) {
+      writer.text(entry.path)
+      writer.u32(entry.present)
+      entry.model.write(writer)
+    }
+  }
+
+  read(reader: Reader): void {
+    this.#count = reader.u32()
+    this.#truncated = reader.u32()
+    this.#newShare = reader.f64()
+    const arities = reader.u32()
+    if (arities > aritiesMax) reader.refuse("arities")
+    for (let i = 0; i < arities; i++) this.#arities.set(reader.u32(), reader.u32())
+    const paths = reader.u32()
+    if (paths > pathsMax) reader.refuse("paths")
+    for (let i = 0; i < paths; i++) {
+      const entry: Entry = { path: reader.text(), model: new ArgumentModel(), present: reader.u32(), mark: 0 }
+      entry.model.read(reader)
+      this.#entries.push(entry)
+      this.#byPath.set(entry.path, entry)
+    }
+  }
+}

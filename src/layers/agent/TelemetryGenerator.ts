@@ -1,0 +1,49 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NodeUtil from "node:util"
+import type { CallFeatures } from "../../domain/CallFeatures.ts"
+import { CallDescriber, type ObjectProbe } from "../../domain/features/CallDescriber.ts"
+import { KeyManager } from "../../services/KeyManager.ts"
+import { TelemetryGenerator } from "../../services/TelemetryGenerator.ts"
+
+/** What Node knows about objects by their internal slots, without running application code. */
+export const probe: ObjectProbe = {
+  isProxy: NodeUtil.types.isProxy,
+  isMap: NodeUtil.types.isMap,
+  isSet: NodeUtil.types.isSet,
+  isDate: NodeUtil.types.isDate,
+  isError: NodeUtil.types.isNativeError
+}
+
+/** The description of arguments that could not be described: their number, and that something is missing. */
+const undescribed = (args: ReadonlyArray<unknown>): CallFeatures => ({
+  arity: Math.min(args.length, 0xffff),
+  arguments: [],
+  truncated: true
+})
+
+const make = (key: readonly [number, number]): TelemetryGenerator["Service"] => {
+  const describer = new CallDescriber(key, probe)
+  const describeUnsafe = (args: ReadonlyArray<unknown>, redact: ReadonlySet<string> | undefined): CallFeatures => {
+    try {
+      return describer.describe(args, redact)
+    } catch {
+      return undescribed(args)
+    }
+  }
+  return TelemetryGenerator.of({
+    describeUnsafe,
+    describe: (args, redact) => Effect.sync(() => describeUnsafe(args, redact)),
+    hashUnsafe: (value) => describer.hash(value)
+  })
+}
+
+/** Layer that describes calls, keyed by the feature key of the keyset. */
+export const layer: Layer.Layer<TelemetryGenerator, never, KeyManager> = Layer.effect(
+  TelemetryGenerator,
+  KeyManager.useSync((keys) => make(keys.featureKeyUnsafe()))
+)
+
+/** Layer with a fixed key, for tools that replay recorded calls without a keyset. */
+export const layerKeyed = (key: readonly [number, number]): Layer.Layer<TelemetryGenerator> =>
+  Layer.sync(TelemetryGenerator, () => make(key))
