@@ -6,10 +6,18 @@ import type { BackpressureSignal } from "../domain/BackpressureSignal.ts"
 import type { Decision } from "../domain/Decision.ts"
 import type { OutcomeReport } from "../domain/Outcome.ts"
 import type { TelemetryEvent } from "../domain/TelemetryEvent.ts"
+import { batchLengthMax } from "../domain/wire/Body.ts"
 
 /** Why a message was refused; carries no cryptographic detail. */
 export const SecurityViolationKind = Schema.Literals([
-  "malformed", "unknown_key", "bad_signature", "stale", "future", "replayed", "capacity", "wrong_request"
+  "malformed",
+  "unknown_key",
+  "bad_signature",
+  "stale",
+  "future",
+  "replayed",
+  "capacity",
+  "wrong_request"
 ])
 export type SecurityViolationKind = typeof SecurityViolationKind.Type
 
@@ -28,6 +36,8 @@ export interface SignedRequest {
   readonly frame: Uint8Array
   readonly nonce: Uint8Array
   readonly eventId: string
+  /** The ids of a batch of events: the reply must answer them, in order. */
+  readonly eventIds?: ReadonlyArray<string> | undefined
 }
 
 /** A verified reply to one event. */
@@ -48,7 +58,10 @@ export class SecureTransport extends Context.Service<SecureTransport, {
     request: SignedRequest,
     reply: Uint8Array
   ) => Result.Result<VerifiedDecision, SecurityViolation>
-  readonly verifyDecision: (request: SignedRequest, reply: Uint8Array) => Effect.Effect<VerifiedDecision, SecurityViolation>
+  readonly verifyDecision: (
+    request: SignedRequest,
+    reply: Uint8Array
+  ) => Effect.Effect<VerifiedDecision, SecurityViolation>
   /** Verifies the reply to a batch of events: their decisions, in order. */
   readonly verifyDecisionsUnsafe: (
     request: SignedRequest,
@@ -58,8 +71,11 @@ export class SecureTransport extends Context.Service<SecureTransport, {
     SecurityViolation
   >
   /** Verifies the reply to a batch of outcomes. */
-  readonly verifyAckUnsafe: (request: SignedRequest, reply: Uint8Array) => Result.Result<BackpressureSignal, SecurityViolation>
+  readonly verifyAckUnsafe: (
+    request: SignedRequest,
+    reply: Uint8Array
+  ) => Result.Result<BackpressureSignal, SecurityViolation>
 }>()("effect-pic/services/SecureTransport") {}
 
 /** Most events or outcome reports under one MAC: past this the MAC's share of the cost no longer falls. */
-export const batchMax = 128
+export const batchMax = batchLengthMax

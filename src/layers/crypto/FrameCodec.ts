@@ -1,0 +1,62 @@
+import * as Result from "effect/Result"
+import { asBuffer, ByteReader } from "../../domain/wire/ByteReader.ts"
+import { ByteWriter } from "../../domain/wire/ByteWriter.ts"
+import { finish, type FramePurpose, macLength, type OpenedFrame, readHeader, type RequestRef, writeHeader } from "../../domain/wire/Frame.ts"
+import { Interner } from "../../domain/wire/Interner.ts"
+import { NonceSequence } from "../../domain/wire/Nonce.ts"
+import type { CryptoCore } from "../../services/CryptoCore.ts"
+import type { KeyManager } from "../../services/KeyManager.ts"
+import type { SecurityViolation } from "../../services/SecureTransport.ts"
+import { refusals } from "./Violations.ts"
+
+/** Names kept as one string each: the functions of a large service and its agents, at most a few MiB. */
+const internedMax = 10_000
+
+/** A frame whose MAC was verified. */
+export interface VerifiedFrame {
+  readonly bytes: Buffer
+  readonly header: OpenedFrame
+}
+
+/** Signs and opens frames, with the buffers, names and nonces of one end of a link. Exactly one MAC each. */
+export class FrameCodec {
+  readonly writer = new ByteWriter()
+  readonly reader = new ByteReader()
+  readonly names = new Interner(internedMax)
+  readonly #crypto: CryptoCore["Service"]
+  readonly #keys: KeyManager["Service"]
+  readonly #nonces: NonceSequence
+  readonly #now: () => number
+
+  constructor(crypto: CryptoCore["Service"], keys: KeyManager["Service"], now: () => number) {
+    this.#crypto = crypto
+    this.#keys = keys
+    this.#nonces = new NonceSequence(crypto.randomBytesUnsafe)
+    this.#now = now
+  }
+
+  /** Starts a frame; write its body to `writer`, then `sign` it with the same purpose. */
+  start(purpose: FramePurpose, agentId: string, request: RequestRef | undefined): void {
+    const keyId = this.#keys.getActiveKeyUnsafe(purpose).id
+    writeHeader(this.writer, { purpose, agentId, keyId, timestamp: this.#now(), request }, this.#nonces)
+  }
+
+  /** The finished frame. Nothing between `start` and here waits, so the key is the same. */
+  sign(purpose: FramePurpose): Buffer {
+    const key = this.#keys.getActiveKeyUnsafe(purpose)
+    return finish(this.writer, (signed) => this.#crypto.macUnsafe(key, signed))
+  }
+
+  /** Verifies the origin of a frame and that it travels the right way; its freshness and its body are not looked at. */
+  open(frame: Uint8Array, admits: (purpose: FramePurpose) => boolean): Result.Result<VerifiedFrame, SecurityViolation> {
+    const bytes = asBuffer(frame)
+    const header = readHeader(this.reader, bytes, this.names)
+    if (header === undefined || !admits(header.purpose)) return refusals.malformed
+    const key = this.#keys.verifyKeyUnsafe(header.purpose, header.keyId)
+    if (key === undefined) return refusals.unknown_key
+    const signedLength = bytes.length - macLength
+    return this.#crypto.verifyMacUnsafe(key, bytes.subarray(0, signedLength), bytes.subarray(signedLength))
+      ? Result.succeed({ bytes, header })
+      : refusals.bad_signature
+  }
+}
