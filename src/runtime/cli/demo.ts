@@ -1,36 +1,37 @@
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
-import * as Process from "node:process"
+import * as Effect from "effect/Effect"
+import { jsonFlag } from "./Common.ts"
+import { BadInput, CheckFailed } from "./Failure.ts"
+import * as Output from "./Output.ts"
 
-const json = Flag.Boolean("json").pipe(
-  Flag.withDescription("Print one JSON object instead of progress and table"),
-  Flag.withDefault(false)
-)
+/** The demo is loaded only when asked for: its HTTP server would slow the start of every other command. */
+const load = Effect.promise(async () => {
+  const [{ run }, { render }] = await Promise.all([import("../demo/Demo.ts"), import("../demo/DemoReport.ts")])
+  return { run, render }
+})
 
-/**
- * `pic demo`: a protected shop learns from real requests and meets real attacks. Exits 1 where a stage did not do what
- * it should. The demo is loaded only when asked for, since its HTTP server would slow every other command's start.
- */
-export const demo = Command.make(
+/** `pic demo`: a protected shop learns from real requests and meets real attacks. */
+export const command = Command.make(
   "demo",
-  { json },
+  { json: jsonFlag },
   Effect.fnUntraced(function*({ json }) {
-    const { render, run } = yield* Effect.promise(async () => {
-      const [{ run }, { render }] = await Promise.all([import("../demo/Demo.ts"), import("../demo/DemoReport.ts")])
-      return { run, render }
-    })
-    const report = yield* run(!json)
-    yield* Console.log(json ? JSON.stringify(report) : render(report))
-    if (!report.ok) Process.exitCode = 1
+    const { render, run } = yield* load
+    const report = yield* run(!json).pipe(
+      Effect.catchTags({
+        DemoDataMissing: (error) => new BadInput({ message: error.message }),
+        PicConfigError: (error) => new BadInput({ message: error.message })
+      }),
+      Effect.catch((error) => error._tag === "BadInput" ? error : new CheckFailed({ message: error.message }))
+    )
+    yield* Output.result(json, report, () => render(report))
+    if (!report.ok) return yield* new CheckFailed({ message: "" })
   })
 ).pipe(
   Command.withDescription(
-    "Protect a small web shop on this machine, learn from real requests, attack it, and check what happened (under a minute)"
+    "Protect a small web shop on this machine, learn from real requests, attack it, and check what happened"
   ),
   Command.withExamples([
-    { command: "pic demo", description: "Watch every stage and read the table at the end" },
+    { command: "pic demo", description: "Watch every stage and read the table at the end (under a minute)" },
     { command: "pic demo --json", description: "The same as one JSON object, for scripts" }
   ])
 )
