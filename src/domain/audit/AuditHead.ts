@@ -1,15 +1,21 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The external head: the length and last hash of the log, kept apart from it, plus the last Ed25519 checkpoint.
+ * The external head, which is also the signed checkpoint: how long the log must at least be, its hash there and the
+ * Merkle root over everything up to there. It is written with every group of records, before they are acknowledged, so it
+ * is never behind an acknowledged record.
  *
- * `mac` covers size and hash with the audit key; `checkpointSignature` covers `checkpointSeq`, `checkpointHash` and the
- * Merkle root.
+ * `log` is the random identity of the log (16 bytes), `time` epoch milliseconds. `mac` is made with the audit key,
+ * `signature` (Ed25519) with the checkpoint key; both cover all other fields (see `HeadBytes`).
  */
 export const AuditHead = Schema.Struct({
+  log: Schema.Uint8Array,
   seq: Schema.Int,
+  time: Schema.Finite,
   hash: Schema.Uint8Array,
+  root: Schema.Uint8Array,
   keyId: Schema.String,
-  mac: Schema.Uint8Array
+  mac: Schema.Uint8Array,
+  signature: Schema.Uint8Array
 })
 export type AuditHead = typeof AuditHead.Type

@@ -1,10 +1,8 @@
 import * as Schema from "effect/Schema"
+import { auditKinds } from "./AuditKinds.ts"
 
 /** What a record is evidence of. Append only. */
-export const AuditKind = Schema.Literals([
-  "start", "stop", "block", "would_block", "allow", "allow_summary", "violation", "key", "config", "mode", "rollout",
-  "operator", "loss", "health"
-])
+export const AuditKind = Schema.Literals(auditKinds)
 export type AuditKind = typeof AuditKind.Type
 
 /** The content of a record before it is encoded: flat JSON, no raw argument. */

@@ -2,8 +2,20 @@ import * as Schema from "effect/Schema"
 
 /** What is wrong with a log, named by what an attacker or a fault did to it. */
 export const Damage = Schema.Literals([
-  "malformed", "bad_hash", "bad_mac", "unknown_key", "broken_link", "missing", "duplicate", "reordered", "truncated",
-  "rolled_back", "head_missing", "head_forged", "checkpoint_forged", "forked"
+  "malformed",
+  "bad_hash",
+  "bad_mac",
+  "unknown_key",
+  "broken_link",
+  "missing",
+  "duplicate",
+  "reordered",
+  "truncated",
+  "rolled_back",
+  "head_missing",
+  "head_forged",
+  "checkpoint_forged",
+  "forked"
 ])
 export type Damage = typeof Damage.Type
 

@@ -1,0 +1,82 @@
+import * as Effect from "effect/Effect"
+import { decodeBody } from "../../domain/audit/BodyBytes.ts"
+import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
+import type { AuditReport } from "../../domain/audit/AuditReport.ts"
+import { Verifier, type VerifierCrypto, type Witness } from "../../domain/audit/Verifier.ts"
+import { type AuditQuery } from "../../services/AuditLogger.ts"
+import type { AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
+import type { CryptoCore } from "../../services/CryptoCore.ts"
+import type { KeyManager } from "../../services/KeyManager.ts"
+
+/** Records read at a time: a few milliseconds of work between which other fibers run. */
+const pageRecords = 256
+
+/** Most records in one answer of a query. */
+export const queryRecordsMax = 10_000
+
+/** What verification needs, from the services that hold it. */
+export const verifierCrypto = (crypto: CryptoCore["Service"], keys: KeyManager["Service"]): VerifierCrypto => {
+  const publicKey = keys.checkpointPublicKeyUnsafe()
+  return {
+    sha256: crypto.sha256Unsafe,
+    verifyMac: (keyId, data, mac) => {
+      const key = keys.auditKeyUnsafe(keyId)
+      return key === undefined ? undefined : crypto.verifyMacUnsafe(key, data, mac)
+    },
+    verifySignature: (data, signature) => crypto.verifySignatureUnsafe(publicKey, data, signature)
+  }
+}
+
+/** The result of reading a whole log: its verification, and what `visit` saw on the way. */
+type Scan = Effect.Effect<AuditReport, AuditStoreError>
+
+/**
+ * Reads and checks the log as long as it was when this began, while others may go on writing. `visit` sees every record
+ * that was found sound.
+ */
+export const scan = (
+  store: AuditStore["Service"],
+  crypto: VerifierCrypto,
+  witnesses: ReadonlyArray<Witness>,
+  visit: (record: AuditRecord) => void
+): Scan =>
+  Effect.gen(function*() {
+    // The heads first: records only ever become more, so a head that is older than the records cannot accuse them.
+    const heads = yield* store.heads
+    const end = Math.max(yield* store.lastSeq, ...heads.map(({ seq }) => seq))
+    const verifier = new Verifier(crypto, heads, witnesses)
+    let next = 1
+    while (next <= end) {
+      const page = yield* store.read(next, Math.min(pageRecords, end - next + 1))
+      const last = page.at(-1)
+      if (last === undefined) break
+      for (const record of page) {
+        if (!verifier.step(record)) return verifier.finish()
+        visit(record)
+      }
+      next = Math.max(next, last.seq) + 1
+      yield* Effect.yieldNow
+    }
+    return verifier.finish()
+  })
+
+const matches = ({ fn, kind, since, until }: AuditQuery, record: AuditRecord): boolean =>
+  (kind === undefined || record.kind === kind) && (since === undefined || record.time >= since) &&
+  (until === undefined || record.time <= until) && (fn === undefined || decodeBody(record.body)["fn"] === fn)
+
+/** Collects the records that match while a log is scanned. */
+export const collector = (query: AuditQuery) => {
+  const limit = Math.max(0, Math.min(query.limit ?? queryRecordsMax, queryRecordsMax))
+  const records: Array<AuditRecord> = []
+  let total = 0
+  let scanned = 0
+  return {
+    visit: (record: AuditRecord) => {
+      scanned++
+      if (!matches(query, record)) return
+      total++
+      if (records.length < limit) records.push(record)
+    },
+    answer: () => ({ records, scanned, total })
+  }
+}

@@ -1,0 +1,240 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Path from "node:path"
+import type { AuditHead } from "../../domain/audit/AuditHead.ts"
+import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
+import { sealRecord } from "../../domain/audit/Chain.ts"
+import { packEntries, unpackRecords } from "../../domain/audit/Frames.ts"
+import { checkpointBytes, headMacBytes } from "../../domain/audit/HeadBytes.ts"
+import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
+import { bodyBytesMax, genesisHash, logIdLength } from "../../domain/audit/RecordBytes.ts"
+import { type AuditEntry, AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
+import { CryptoCore } from "../../services/CryptoCore.ts"
+import { KeyManager } from "../../services/KeyManager.ts"
+import { PicClock } from "../../services/PicClock.ts"
+import { PicConfig } from "../../services/PicConfig.ts"
+import type { AuditFileOptions, AuditSecret } from "./AuditFile.ts"
+import type { AuditRequest } from "./AuditThread.ts"
+import * as StoreThread from "./StoreThread.ts"
+
+/** Most records in one transaction: beyond a few hundred, larger groups are no faster, only later. */
+export const groupRecordsMax = 512
+
+/** How long the store waits for a lock that another process holds before it answers that it cannot serve. */
+export const lockWaitMs = 5_000
+
+/** Most records in one answer of `read`. */
+export const readRecordsMax = 4_096
+
+/** Names of the files in the storage directory. */
+export const fileNames = { log: "audit.db", head: "audit.head" } as const
+
+/** Where log and head lie for these settings. */
+export const pathsOf = (directory: string, headPath: string): { readonly path: string; readonly headPath: string } => ({
+  path: Path.join(directory, fileNames.log),
+  headPath: headPath === "" ? Path.join(directory, fileNames.head) : headPath
+})
+
+const refuseLarge = (entries: ReadonlyArray<AuditEntry>): Effect.Effect<void, AuditStoreError> =>
+  entries.some(({ body }) => body.length > bodyBytesMax)
+    ? Effect.fail(new AuditStoreError({ detail: `a body has more than ${bodyBytesMax} bytes`, poisoned: false }))
+    : Effect.void
+
+/** Layer that keeps the log in memory, chained and signed like any other, for tests and `storage.directory: memory`. */
+export const layerMemory: Layer.Layer<AuditStore, never, CryptoCore | KeyManager | PicClock> = Layer.effect(
+  AuditStore,
+  Effect.gen(function*() {
+    const crypto = yield* CryptoCore
+    const keys = yield* KeyManager
+    const clock = yield* PicClock
+    const sha256 = crypto.sha256Unsafe
+    const log = crypto.randomBytesUnsafe(logIdLength)
+    const records: Array<AuditRecord> = []
+    const tree = new MerkleTree(sha256)
+    let heads: ReadonlyArray<AuditHead> = []
+
+    const append = (entries: ReadonlyArray<AuditEntry>) => {
+      const key = keys.getActiveKeyUnsafe("audit")
+      const mac = (data: Uint8Array) => crypto.macUnsafe(key, data).slice()
+      const written = entries.map((entry) => {
+        const last = records.at(-1)
+        const tail = last === undefined
+          ? { seq: 0, hash: genesisHash(sha256, log) }
+          : { seq: last.seq, hash: last.hash }
+        const record = sealRecord({ ...entry, body: entry.body.slice() }, tail, key.id, sha256, mac)
+        records.push(record)
+        tree.append(record.hash)
+        return record
+      })
+      const end = written.at(-1)
+      if (end !== undefined) {
+        const content = { log, seq: end.seq, time: clock.nowUnsafe(), hash: end.hash, root: tree.root(), keyId: key.id }
+        const signature = keys.signCheckpointUnsafe(checkpointBytes(content))
+        heads = [{ ...content, mac: mac(headMacBytes(content)), signature }, ...heads.slice(0, 1)]
+      }
+      return written
+    }
+
+    return AuditStore.of({
+      append: (entries) => Effect.andThen(refuseLarge(entries), Effect.sync(() => append(entries))),
+      read: (fromSeq, limit) =>
+        Effect.sync(() =>
+          records.slice(Math.max(0, fromSeq - 1), Math.max(0, fromSeq - 1) + Math.min(limit, readRecordsMax))
+        ),
+      lastSeq: Effect.sync(() => records.length),
+      head: Effect.sync(() => heads[0]),
+      heads: Effect.sync(() => heads)
+    })
+  })
+)
+
+const toError = ({ detail, kind }: StoreThread.ThreadFailure) =>
+  new AuditStoreError({ detail, poisoned: kind === "failed" || kind === "lost" })
+
+type Outcome = Effect.Effect<ReadonlyArray<AuditRecord>, AuditStoreError>
+
+/** Entries of one caller, and where their records go. */
+interface Waiting {
+  readonly entries: ReadonlyArray<AuditEntry>
+  readonly resume: (outcome: Outcome) => void
+}
+
+/** Group commit: what arrives while one group is being written becomes the next group, with one sync for all of it. */
+class GroupCommit {
+  readonly #write: (
+    entries: ReadonlyArray<AuditEntry>,
+    done: (outcome: Exit.Exit<unknown, AuditStoreError>) => void
+  ) => void
+  #waiting: Array<Waiting> = []
+  #busy = false
+
+  constructor(
+    write: (entries: ReadonlyArray<AuditEntry>, done: (outcome: Exit.Exit<unknown, AuditStoreError>) => void) => void
+  ) {
+    this.#write = write
+  }
+
+  add(entries: ReadonlyArray<AuditEntry>, resume: (outcome: Outcome) => void): void {
+    this.#waiting.push({ entries, resume })
+    if (!this.#busy) this.#next()
+  }
+
+  #next(): void {
+    let count = 0
+    const size = this.#waiting.findIndex(({ entries }, i) => (count += entries.length) > groupRecordsMax && i > 0)
+    const group = size === -1 ? this.#waiting : this.#waiting.slice(0, size)
+    this.#waiting = size === -1 ? [] : this.#waiting.slice(size)
+    this.#busy = group.length > 0
+    if (this.#busy) this.#write(group.flatMap(({ entries }) => entries), (outcome) => this.#settle(group, outcome))
+  }
+
+  #settle(group: ReadonlyArray<Waiting>, outcome: Exit.Exit<unknown, AuditStoreError>): void {
+    const records = Exit.isSuccess(outcome) && outcome.value instanceof Uint8Array ? unpackRecords(outcome.value) : []
+    let at = 0
+    for (const { entries, resume } of group) {
+      resume(
+        Exit.isSuccess(outcome)
+          ? Effect.succeed(records.slice(at, at += entries.length))
+          : Effect.failCause(outcome.cause)
+      )
+    }
+    this.#next()
+  }
+}
+
+const isHeads = (value: unknown): value is ReadonlyArray<AuditHead> => Array.isArray(value)
+
+const readThrough = (thread: StoreThread.StoreThread<AuditRequest>) => {
+  const ask = (request: AuditRequest) => Effect.mapError(thread.request(request), toError)
+  const heads = Effect.map(ask({ op: "heads" }), (value) => isHeads(value) ? value : [])
+  return {
+    read: (fromSeq: number, limit: number) =>
+      Effect.map(
+        ask({ op: "read", fromSeq, limit: Math.min(limit, readRecordsMax) }),
+        (value) => value instanceof Uint8Array ? unpackRecords(value) : []
+      ),
+    lastSeq: Effect.map(ask({ op: "lastSeq" }), Number),
+    head: Effect.map(heads, (all) => all[0]),
+    heads
+  }
+}
+
+const startThread = (options: AuditFileOptions) => {
+  const entry = new URL(import.meta.url.endsWith(".ts") ? "./AuditThread.ts" : "./AuditThread.js", import.meta.url)
+  return StoreThread.make<AuditRequest>(entry, options, { op: "close" })
+}
+
+const makeSqlite = Effect.fnUntraced(function*(directory: string, head: string) {
+  const keys = yield* KeyManager
+  const clock = yield* PicClock
+  const thread = yield* startThread({ ...pathsOf(directory, head), readOnly: false, lockWaitMs })
+
+  const secret = (): AuditSecret => {
+    const { checkpointSeed, id, key } = keys.auditSecretUnsafe()
+    return { id, key: Redacted.value(key), checkpointSeed: Redacted.value(checkpointSeed) }
+  }
+  const commit = new GroupCommit((entries, done) => {
+    const frame = packEntries(entries)
+    const request = { op: "append", entries: frame, now: clock.nowUnsafe(), secret: secret() } as const
+    thread.send(request, [frame.buffer], (outcome) => done(Exit.mapError(outcome, toError)))
+  })
+
+  // What waiting or an operator can heal must not keep the application from starting: appends will say it. A foreign or
+  // newer file nothing will heal.
+  yield* Effect.catch(
+    thread.request({ op: "open", secret: secret() }),
+    (failure) => failure.kind === "foreign" ? Effect.fail(toError(failure)) : Effect.void
+  )
+  return AuditStore.of({
+    append: (entries) =>
+      Effect.andThen(
+        refuseLarge(entries),
+        Effect.callback<ReadonlyArray<AuditRecord>, AuditStoreError>((resume) => commit.add(entries, resume))
+      ),
+    ...readThrough(thread)
+  })
+})
+
+/** Layer that keeps the log in `audit.db` in this directory, with its head at `headPath` (empty: beside it). */
+export const layerSqliteAt = (
+  directory: string,
+  headPath: string
+): Layer.Layer<AuditStore, AuditStoreError, KeyManager | PicClock> =>
+  Layer.effect(AuditStore, makeSqlite(directory, headPath))
+
+/** Layer that keeps the log where `storage.directory` and `audit.head_path` say. */
+export const layerSqlite: Layer.Layer<AuditStore, AuditStoreError, KeyManager | PicClock | PicConfig> = Layer.effect(
+  AuditStore,
+  Effect.flatMap(PicConfig, (config) => {
+    const { audit, storage } = config.settingsUnsafe()
+    return makeSqlite(storage.directory, audit.head_path)
+  })
+)
+
+/** Layer that reads a log, needs no key and changes nothing; works while others write. Appending fails. */
+export const layerSqliteReadOnly = (directory: string, headPath: string): Layer.Layer<AuditStore, AuditStoreError> =>
+  Layer.effect(
+    AuditStore,
+    Effect.gen(function*() {
+      const thread = yield* startThread({ ...pathsOf(directory, headPath), readOnly: true, lockWaitMs })
+      const store = readThrough(thread)
+      yield* store.lastSeq
+      return AuditStore.of({
+        append: () =>
+          Effect.fail(new AuditStoreError({ detail: "the log was opened for reading only", poisoned: false })),
+        ...store
+      })
+    })
+  )
+
+/** Layer that `storage.directory` asks for: memory, or files. */
+export const layerAuto: Layer.Layer<AuditStore, AuditStoreError, CryptoCore | KeyManager | PicClock | PicConfig> = Layer
+  .unwrap(
+    Effect.map(
+      PicConfig,
+      (config): Layer.Layer<AuditStore, AuditStoreError, CryptoCore | KeyManager | PicClock | PicConfig> =>
+        config.settingsUnsafe().storage.directory === "memory" ? layerMemory : layerSqlite
+    )
+  )

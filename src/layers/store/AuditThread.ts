@@ -1,0 +1,40 @@
+/** Entry of the thread that owns the audit log: all its blocking I/O happens here. Loaded by `AuditStore` only. */
+import { parentPort, workerData } from "node:worker_threads"
+import { packRecords, unpackEntries } from "../../domain/audit/Frames.ts"
+import { AuditFile, type AuditFileOptions, type AuditSecret } from "./AuditFile.ts"
+import { serve } from "./ThreadServer.ts"
+
+/** What the thread can be asked. Answers: `open` and `close` nothing, `append` and `read` packed records. */
+export type AuditRequest =
+  | { readonly op: "open"; readonly secret: AuditSecret }
+  | { readonly op: "append"; readonly entries: Uint8Array; readonly now: number; readonly secret: AuditSecret }
+  | { readonly op: "read"; readonly fromSeq: number; readonly limit: number }
+  | { readonly op: "lastSeq" }
+  | { readonly op: "heads" }
+  | { readonly op: "close" }
+
+const handler = (options: AuditFileOptions) => {
+  const file = new AuditFile(options)
+  return (request: AuditRequest): unknown => {
+    switch (request.op) {
+      case "open": {
+        file.useSecret(request.secret)
+        return file.open()
+      }
+      case "append": {
+        file.useSecret(request.secret)
+        return packRecords(file.append(unpackEntries(request.entries), request.now))
+      }
+      case "read":
+        return packRecords(file.read(request.fromSeq, request.limit))
+      case "lastSeq":
+        return file.lastSeq()
+      case "heads":
+        return file.heads()
+      case "close":
+        return file.close()
+    }
+  }
+}
+
+if (parentPort !== null) serve(parentPort, handler(workerData as AuditFileOptions))

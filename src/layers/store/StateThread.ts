@@ -1,0 +1,205 @@
+/** Entry of the thread that owns `state.db` and `trace.db`. Loaded by `StateStore` and `TraceStore` only. */
+import type { DatabaseSync } from "node:sqlite"
+import { parentPort, workerData } from "node:worker_threads"
+import { beginImmediate, Locked, openSqlite, Refused } from "./SqliteFile.ts"
+import { serve } from "./ThreadServer.ts"
+
+/** A stored value with the id of the key that its MAC was made with. */
+export interface StateRow {
+  readonly name: string
+  readonly generation: number
+  readonly keyId: string
+  readonly mac: Uint8Array
+  readonly bytes: Uint8Array
+}
+
+/** The MAC over all values together. */
+export interface StateSeal {
+  readonly keyId: string
+  readonly mac: Uint8Array
+}
+
+/** What the state file holds, without the values. */
+export interface StateContents {
+  readonly rows: ReadonlyArray<Omit<StateRow, "bytes">>
+  readonly seal: StateSeal | undefined
+}
+
+/** A trace line as stored. */
+export interface TraceRow {
+  readonly decisionId: string
+  readonly json: string
+}
+
+/** What the thread can be asked. `reset` forgets all other values: they were refused. */
+export type StateRequest =
+  | { readonly op: "openState" }
+  | { readonly op: "save"; readonly row: StateRow; readonly seal: StateSeal; readonly reset: boolean }
+  | { readonly op: "load"; readonly name: string }
+  | { readonly op: "appendTrace"; readonly rows: ReadonlyArray<TraceRow> }
+  | { readonly op: "recentTrace"; readonly limit: number }
+  | { readonly op: "findTrace"; readonly decisionId: string }
+  | { readonly op: "close" }
+
+/** Where the files lie, and how many trace lines are kept. */
+export interface StateThreadOptions {
+  readonly statePath: string
+  readonly tracePath: string
+  readonly traceRowsMax: number
+  readonly lockWaitMs: number
+}
+
+const stateSchema = `
+  CREATE TABLE value (
+    name TEXT PRIMARY KEY, generation INTEGER NOT NULL, key_id TEXT NOT NULL, mac BLOB NOT NULL, bytes BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE seal (n INTEGER PRIMARY KEY, key_id TEXT NOT NULL, mac BLOB NOT NULL) STRICT;
+`
+const traceSchema = `
+  CREATE TABLE trace (n INTEGER PRIMARY KEY, decision TEXT NOT NULL, json TEXT NOT NULL) STRICT;
+  CREATE INDEX trace_decision ON trace (decision);
+`
+
+const bytesOf = (value: unknown): Uint8Array => value instanceof Uint8Array ? value : new Uint8Array(0)
+
+class StateFiles {
+  readonly #options: StateThreadOptions
+  #state: DatabaseSync | undefined
+  #trace: DatabaseSync | undefined
+
+  constructor(options: StateThreadOptions) {
+    this.#options = options
+  }
+
+  openState(): StateContents {
+    const db = this.#openState()
+    const seal = db.prepare("SELECT key_id, mac FROM seal WHERE n = 1").get()
+    return {
+      rows: db.prepare("SELECT name, generation, key_id, mac FROM value").all().map((row) => ({
+        name: String(row["name"]),
+        generation: Number(row["generation"]),
+        keyId: String(row["key_id"]),
+        mac: bytesOf(row["mac"])
+      })),
+      seal: seal === undefined ? undefined : { keyId: String(seal["key_id"]), mac: bytesOf(seal["mac"]) }
+    }
+  }
+
+  save({ bytes, generation, keyId, mac, name }: StateRow, seal: StateSeal, reset: boolean): void {
+    const db = this.#openState()
+    this.#transaction(db, this.#options.statePath, () => {
+      if (reset) db.exec("DELETE FROM value")
+      db.prepare("INSERT OR REPLACE INTO value (name, generation, key_id, mac, bytes) VALUES (?, ?, ?, ?, ?)")
+        .run(name, generation, keyId, mac, bytes)
+      db.prepare("INSERT OR REPLACE INTO seal (n, key_id, mac) VALUES (1, ?, ?)").run(seal.keyId, seal.mac)
+    })
+  }
+
+  load(name: string): StateRow | undefined {
+    const row = this.#openState().prepare("SELECT * FROM value WHERE name = ?").get(name)
+    return row === undefined ? undefined : {
+      name,
+      generation: Number(row["generation"]),
+      keyId: String(row["key_id"]),
+      mac: bytesOf(row["mac"]),
+      bytes: bytesOf(row["bytes"])
+    }
+  }
+
+  appendTrace(rows: ReadonlyArray<TraceRow>): void {
+    const db = this.#openTrace()
+    this.#transaction(db, this.#options.tracePath, () => {
+      const insert = db.prepare("INSERT INTO trace (decision, json) VALUES (?, ?)")
+      for (const { decisionId, json } of rows) insert.run(decisionId, json)
+      db.prepare("DELETE FROM trace WHERE n <= (SELECT max(n) FROM trace) - ?").run(this.#options.traceRowsMax)
+    })
+  }
+
+  recentTrace(limit: number): ReadonlyArray<string> {
+    const rows = this.#openTrace().prepare("SELECT json FROM trace ORDER BY n DESC LIMIT ?").all(limit)
+    return rows.map((row) => String(row["json"])).reverse()
+  }
+
+  findTrace(decisionId: string): string | undefined {
+    const found = this.#openTrace().prepare("SELECT json FROM trace WHERE decision = ? ORDER BY n DESC LIMIT 1")
+    const row = found.get(decisionId)
+    return row === undefined ? undefined : String(row["json"])
+  }
+
+  close(): void {
+    const [state, trace] = [this.#state, this.#trace]
+    this.#state = undefined
+    this.#trace = undefined
+    state?.close()
+    trace?.close()
+  }
+
+  #openState(): DatabaseSync {
+    const { lockWaitMs, statePath } = this.#options
+    try {
+      return this.#state ??= openSqlite({
+        path: statePath,
+        applicationId: 0x50494353,
+        schemaVersion: 1,
+        schema: stateSchema,
+        synchronous: "FULL",
+        exclusive: true,
+        lockWaitMs
+      })
+    } catch (error) {
+      if (!(error instanceof Locked)) throw error
+      throw new Refused(
+        `${statePath} is in use: one process owns it while it runs; give every process its own storage.directory`
+      )
+    }
+  }
+
+  #openTrace(): DatabaseSync {
+    const { lockWaitMs, tracePath } = this.#options
+    return this.#trace ??= openSqlite({
+      path: tracePath,
+      applicationId: 0x50494354,
+      schemaVersion: 1,
+      schema: traceSchema,
+      synchronous: "NORMAL",
+      exclusive: false,
+      lockWaitMs
+    })
+  }
+
+  /** After a failed commit the files are closed: what the kernel kept is unknown, so nothing goes on from there. */
+  #transaction(db: DatabaseSync, path: string, body: () => void): void {
+    beginImmediate(db, path, this.#options.lockWaitMs)
+    try {
+      body()
+      db.exec("COMMIT")
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+}
+
+const handler = (options: StateThreadOptions) => {
+  const files = new StateFiles(options)
+  return (request: StateRequest): unknown => {
+    switch (request.op) {
+      case "openState":
+        return files.openState()
+      case "save":
+        return files.save(request.row, request.seal, request.reset)
+      case "load":
+        return files.load(request.name)
+      case "appendTrace":
+        return files.appendTrace(request.rows)
+      case "recentTrace":
+        return files.recentTrace(request.limit)
+      case "findTrace":
+        return files.findTrace(request.decisionId)
+      case "close":
+        return files.close()
+    }
+  }
+}
+
+if (parentPort !== null) serve(parentPort, handler(workerData as StateThreadOptions))

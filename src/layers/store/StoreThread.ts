@@ -1,0 +1,100 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { Worker } from "node:worker_threads"
+import type { ErrorKind, ThreadReply } from "./ThreadServer.ts"
+
+/** Why a request was not served. `lost`: the thread itself died; the next request starts a new one. */
+export interface ThreadFailure {
+  readonly kind: ErrorKind | "lost"
+  readonly detail: string
+}
+
+/** A thread that answers requests one after the other. */
+export interface StoreThread<Request> {
+  readonly request: (request: Request) => Effect.Effect<unknown, ThreadFailure>
+  /** The same for plain code: `done` is called once, later. */
+  readonly send: (request: Request, transfer: ReadonlyArray<ArrayBuffer>, done: (outcome: Outcome) => void) => void
+}
+
+/** How long a thread may take to finish and close its files; then it is stopped, and the files close with it. */
+export const closeWaitMs = 5_000
+
+/** Memory of a store's thread: it holds one group of records at a time. */
+const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 1 }
+
+/** The answer to a request. */
+export type Outcome = Exit.Exit<unknown, ThreadFailure>
+
+class ThreadClient<Request> {
+  readonly #entry: URL
+  readonly #data: unknown
+  readonly #waiters = new Map<number, (outcome: Outcome) => void>()
+  #worker: Worker | undefined
+  #nextId = 1
+
+  constructor(entry: URL, data: unknown) {
+    this.#entry = entry
+    this.#data = data
+  }
+
+  get running(): boolean {
+    return this.#worker !== undefined
+  }
+
+  send(request: Request, transfer: ReadonlyArray<ArrayBuffer>, done: (outcome: Outcome) => void): void {
+    const id = this.#nextId++
+    const worker = this.#worker ?? this.#start()
+    this.#waiters.set(id, done)
+    // A thread with nothing to do must not keep the process alive; one that owes an answer must.
+    worker.ref()
+    worker.postMessage({ id, request }, [...transfer])
+  }
+
+  stop(): void {
+    const worker = this.#worker
+    this.#worker = undefined
+    void worker?.terminate()
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#entry, { workerData: this.#data, env: {}, execArgv: [], resourceLimits })
+    let reason = "the thread ended"
+    worker.on("message", (reply: ThreadReply) => this.#settle(worker, reply))
+    worker.on("error", (error) => {
+      reason = error instanceof Error ? error.message : reason
+    })
+    worker.on("exit", () => {
+      if (this.#worker === worker) this.#worker = undefined
+      const waiters = [...this.#waiters.values()]
+      this.#waiters.clear()
+      for (const waiter of waiters) waiter(Exit.fail({ kind: "lost", detail: reason }))
+    })
+    this.#worker = worker
+    return worker
+  }
+
+  #settle(worker: Worker, reply: ThreadReply): void {
+    const waiter = this.#waiters.get(reply.id)
+    this.#waiters.delete(reply.id)
+    if (this.#waiters.size === 0) worker.unref()
+    waiter?.(reply.ok ? Exit.succeed(reply.value) : Exit.fail({ kind: reply.kind, detail: reply.detail }))
+  }
+}
+
+/** Starts a thread on first use; on close of the scope it gets `last` as its last request and `closeWaitMs` for it. */
+export const make = <Request>(
+  entry: URL,
+  data: unknown,
+  last: Request
+): Effect.Effect<StoreThread<Request>, never, Scope.Scope> => {
+  const client = new ThreadClient<Request>(entry, data)
+  const request = (message: Request) =>
+    Effect.callback<unknown, ThreadFailure>((resume) => client.send(message, [], resume))
+  const close = Effect.suspend(() => client.running ? request(last) : Effect.void).pipe(
+    Effect.timeoutOption(closeWaitMs),
+    Effect.ignore,
+    Effect.andThen(Effect.sync(() => client.stop()))
+  )
+  return Effect.acquireRelease(Effect.succeed({ request, send: client.send.bind(client) }), () => close)
+}

@@ -1,0 +1,37 @@
+import type { MessagePort } from "node:worker_threads"
+import { Foreign, Locked, Refused } from "./SqliteFile.ts"
+
+/** `foreign` and `refused` stay so; `locked` may pass; after `failed` the files are closed and will be opened anew. */
+export type ErrorKind = "foreign" | "refused" | "locked" | "failed"
+
+const kindOf = (error: unknown): ErrorKind => {
+  if (error instanceof Foreign) return "foreign"
+  if (error instanceof Refused) return "refused"
+  return error instanceof Locked ? "locked" : "failed"
+}
+
+/** What a thread answers to request `id`. */
+export type ThreadReply =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly kind: ErrorKind; readonly detail: string }
+
+const failure = (id: number, error: unknown): ThreadReply => ({
+  id,
+  ok: false,
+  kind: kindOf(error),
+  detail: error instanceof Error ? error.message : "unknown failure"
+})
+
+/** Answers the requests that arrive at a port, one after the other, in order. */
+export const serve = <Request>(port: MessagePort, handle: (request: Request) => unknown): void => {
+  port.on("message", ({ id, request }: { readonly id: number; readonly request: Request }) => {
+    let reply: ThreadReply
+    try {
+      reply = { id, ok: true, value: handle(request) }
+    } catch (error) {
+      reply = failure(id, error)
+    }
+    const { value } = reply.ok ? reply : { value: undefined }
+    port.postMessage(reply, value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [])
+  })
+}
