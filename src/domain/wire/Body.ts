@@ -7,7 +7,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import { decisionFixedLength, readDecision, readSignal, writeDecision, writeSignal } from "./DecisionCodec.ts"
 import { readEvent, writeEvent } from "./EventCodec.ts"
 import { macLength } from "./Frame.ts"
-import type { Interner } from "./Interner.ts"
+import type { Names } from "./Interner.ts"
 import { outcomeFixedLength, readOutcome, writeOutcome } from "./OutcomeCodec.ts"
 
 /** Most events, outcomes or decisions in one frame that a reader accepts. */
@@ -28,7 +28,7 @@ export const readEventBody = (
   reader: ByteReader,
   frame: Buffer,
   bodyAt: number,
-  names: Interner
+  names: Names
 ): TelemetryEvent | undefined => {
   openBody(reader, frame, bodyAt)
   const event = readEvent(reader, names)
@@ -53,7 +53,7 @@ export const readEventsBody = (
   reader: ByteReader,
   frame: Buffer,
   bodyAt: number,
-  names: Interner
+  names: Names
 ): ReadonlyArray<TelemetryEvent> | undefined => {
   openBody(reader, frame, bodyAt)
   const count = reader.count(batchLengthMax, 4)
@@ -84,7 +84,7 @@ export const readOutcomesBody = (
   reader: ByteReader,
   frame: Buffer,
   bodyAt: number,
-  names: Interner
+  names: Names
 ): ReadonlyArray<OutcomeReport> | undefined => {
   openBody(reader, frame, bodyAt)
   const count = reader.count(batchLengthMax, outcomeFixedLength)

@@ -11,7 +11,7 @@ import {
 import { functionNameLengthMax, Priority, sessionLengthMax, type TelemetryEvent } from "../TelemetryEvent.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import type { Interner } from "./Interner.ts"
+import type { Names } from "./Interner.ts"
 
 /** Longest id of an event and of an agent, and longest subject hash, as the schema of events says. */
 const idLengthMax = 64
@@ -88,7 +88,7 @@ const readFeatures = (reader: ByteReader, arity: number, truncated: boolean): Ca
 /**
  * Reads an event up to the reader's end. Check `reader.failed` before using it: every limit of the schema was checked.
  */
-export const readEvent = (reader: ByteReader, names: Interner): TelemetryEvent => {
+export const readEvent = (reader: ByteReader, names: Names): TelemetryEvent => {
   const headLength = reader.uint16()
   const priority = priorities[reader.code(priorities.length)]!
   const truncated = reader.boolean()
@@ -98,8 +98,8 @@ export const readEvent = (reader: ByteReader, names: Interner): TelemetryEvent =
   const headEnd = reader.position + headLength
   reader.prepareText(headLength)
   const id = reader.string(1, idLengthMax)
-  const agentId = names.intern(reader.string(1, idLengthMax))
-  const fn = names.intern(reader.string(1, functionNameLengthMax))
+  const agentId = names.agents.intern(reader.string(1, idLengthMax))
+  const fn = names.functions.intern(reader.string(1, functionNameLengthMax))
   const session = reader.string(0, sessionLengthMax)
   const subjectHash = reader.string(0, subjectHashLengthMax)
   if (reader.position !== headEnd) reader.fail()

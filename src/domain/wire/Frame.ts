@@ -1,7 +1,7 @@
 import { type Direction, directionOf } from "../MacKey.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import type { Interner } from "./Interner.ts"
+import type { Names } from "./Interner.ts"
 import { isNonce, type NonceSequence, nonceLength } from "./Nonce.ts"
 
 /** Version of the frame layout; another one is refused. */
@@ -94,7 +94,7 @@ const readRequest = (reader: ByteReader): RequestRef => {
  * Reads the header of a frame, or gives `undefined` where it is none. Nothing it says may be used before the MAC was
  * verified, except to find the key.
  */
-export const readHeader = (reader: ByteReader, frame: Buffer, names: Interner): OpenedFrame | undefined => {
+export const readHeader = (reader: ByteReader, frame: Buffer, names: Names): OpenedFrame | undefined => {
   if (frame.length > frameLengthMax || frame.length < namesAt + macLength || frame[0] !== frameVersion) return undefined
   const code = frame[1]!
   const purpose = purposes[code]
@@ -104,8 +104,8 @@ export const readHeader = (reader: ByteReader, frame: Buffer, names: Interner): 
   reader.open(frame, timestampAt, headerLength)
   const timestamp = reader.finite()
   reader.prepareText(headerLength - namesAt)
-  const agentId = names.intern(reader.string(1, agentIdLengthMax))
-  const keyId = names.intern(reader.string(1, keyIdLengthMax))
+  const agentId = names.senders.intern(reader.string(1, agentIdLengthMax))
+  const keyId = names.keys.intern(reader.string(1, keyIdLengthMax))
   const request = frame[2] === directionCodes.to_agent ? readRequest(reader) : undefined
   return reader.close() ? { purpose, agentId, keyId, timestamp, request, bodyAt: headerLength } : undefined
 }

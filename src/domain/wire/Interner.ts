@@ -30,3 +30,19 @@ export class Interner {
     return known
   }
 }
+
+/** Interners of the names in frames, apart because each kind repeats at its own pace. */
+export class Names {
+  readonly senders: Interner
+  readonly keys: Interner
+  readonly agents: Interner
+  readonly functions: Interner
+
+  /** `capacityMax` bounds each kind. */
+  constructor(capacityMax: number) {
+    this.senders = new Interner(capacityMax)
+    this.keys = new Interner(capacityMax)
+    this.agents = new Interner(capacityMax)
+    this.functions = new Interner(capacityMax)
+  }
+}

@@ -2,7 +2,7 @@ import { type OutcomeKind, OutcomeKind as OutcomeKinds, type OutcomeReport } fro
 import { functionNameLengthMax } from "../TelemetryEvent.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import type { Interner } from "./Interner.ts"
+import type { Names } from "./Interner.ts"
 
 /** Longest event id and longest failure tag, in UTF-16 code units. */
 const eventIdLengthMax = 64
@@ -26,13 +26,13 @@ export const writeOutcome = (writer: ByteWriter, report: OutcomeReport): void =>
 }
 
 /** Reads the outcome of one call. Check `reader.failed` before using it: every limit was checked. */
-export const readOutcome = (reader: ByteReader, names: Interner): OutcomeReport => {
+export const readOutcome = (reader: ByteReader, names: Names): OutcomeReport => {
   const kind = kinds[reader.code(kinds.length)]!
   const timestamp = reader.finite()
   const durationMs = reader.finite()
   if (durationMs < 0) reader.fail()
   const eventId = reader.string(1, eventIdLengthMax)
-  const fn = names.intern(reader.string(1, functionNameLengthMax))
+  const fn = names.functions.intern(reader.string(1, functionNameLengthMax))
   const tag = reader.string(0, tagLengthMax)
   return { eventId, fn, timestamp, outcome: { kind, tag, durationMs } }
 }

@@ -2,14 +2,14 @@ import * as Result from "effect/Result"
 import { asBuffer, ByteReader } from "../../domain/wire/ByteReader.ts"
 import { ByteWriter } from "../../domain/wire/ByteWriter.ts"
 import { finish, type FramePurpose, macLength, type OpenedFrame, readHeader, type RequestRef, writeHeader } from "../../domain/wire/Frame.ts"
-import { Interner } from "../../domain/wire/Interner.ts"
+import { Names } from "../../domain/wire/Interner.ts"
 import { NonceSequence } from "../../domain/wire/Nonce.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import type { KeyManager } from "../../services/KeyManager.ts"
 import type { SecurityViolation } from "../../services/SecureTransport.ts"
 import { refusals } from "./Violations.ts"
 
-/** Names kept as one string each: the functions of a large service and its agents, at most a few MiB. */
+/** Names of each kind kept as one string each: the functions of a large service and its agents, at most a few MiB. */
 const internedMax = 10_000
 
 /** A frame whose MAC was verified. */
@@ -22,7 +22,7 @@ export interface VerifiedFrame {
 export class FrameCodec {
   readonly writer = new ByteWriter()
   readonly reader = new ByteReader()
-  readonly names = new Interner(internedMax)
+  readonly names = new Names(internedMax)
   readonly #crypto: CryptoCore["Service"]
   readonly #keys: KeyManager["Service"]
   readonly #nonces: NonceSequence
