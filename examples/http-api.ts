@@ -4,10 +4,11 @@
  *
  * Run it with `npm run examples`.
  */
+import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Schema } from "effect"
 import { type CallBlocked, Monitor, Pic } from "effect-pic"
-import { HttpServer } from "effect/http"
-import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiTest } from "effect/http-api"
+import { HttpRouter } from "effect/http"
+import { HttpApi, HttpApiBuilder, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import * as assert from "node:assert/strict"
 
 class Forbidden
@@ -41,7 +42,7 @@ const Books = HttpApiBuilder.group(Api, "books", (handlers) =>
   })))
 
 const program = Effect.gen(function*() {
-  const client = yield* HttpApiTest.groups(Api, ["books"])
+  const client = yield* HttpApiClient.make(Api)
   const ask = (title: string, session: string) =>
     client.books.search({ headers: { "x-session": session }, query: { title } })
 
@@ -65,8 +66,10 @@ const protection = Pic.layerWith({
   }
 })
 
-await Effect.runPromise(
-  Effect.scoped(program).pipe(
-    Effect.provide(Layer.provideMerge(Layer.merge(Books, HttpServer.layerServices), protection))
-  )
-)
+// A real server on a free port of this machine, and a client that knows where it is.
+const Server = HttpRouter.serve(HttpApiBuilder.layer(Api).pipe(Layer.provide(Books)), {
+  disableLogger: true,
+  disableListenLog: true
+}).pipe(Layer.provideMerge(NodeHttpServer.layerTest))
+
+await Effect.runPromise(program.pipe(Effect.provide(Layer.provideMerge(Server, protection))))

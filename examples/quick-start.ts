@@ -10,7 +10,7 @@ import * as assert from "node:assert/strict"
 class Ledger extends Context.Service<Ledger, {
   readonly move: (from: string, to: string, cents: number) => Effect.Effect<string>
   readonly moved: Effect.Effect<number>
-}>()("examples/Ledger") {
+}>()("effect-pic/examples/quick-start/Ledger") {
   static readonly layer = Layer.sync(Ledger, () => {
     let moved = 0
     return Ledger.of({
