@@ -1,0 +1,131 @@
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { AuditBody, AuditKind } from "../../domain/audit/AuditRecord.ts"
+import { type OperatorCommand, type OperatorReply, weakeningSecondsDefault } from "../../domain/OperatorProtocol.ts"
+import type { SettingKey } from "../../domain/SettingKeys.ts"
+import { AuditLogger } from "../../services/AuditLogger.ts"
+import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
+import { BrainCore } from "../../services/BrainCore.ts"
+import { CellAgent } from "../../services/CellAgent.ts"
+import { PicConfig, type RuntimeChange } from "../../services/PicConfig.ts"
+import { PicHealth } from "../../services/PicHealth.ts"
+import { PicMetrics } from "../../services/PicMetrics.ts"
+import * as Doctor from "../Doctor.ts"
+import * as Weakenings from "./Weakenings.ts"
+
+/** Most profiles in a status: beyond it the reply would outgrow its limit; the total is told. */
+export const profilesMax = 1_000
+
+const refused = (message: string): OperatorReply => ({ _tag: "Refused", message })
+const done = (result: unknown): OperatorReply => ({ _tag: "Done", result: result as Schema.Json })
+
+/** Makes the function that carries commands out, one at a time as they come. */
+export const make: Effect.Effect<
+  (command: OperatorCommand) => Effect.Effect<OperatorReply>,
+  never,
+  Doctor.Services | Scope.Scope
+> = Effect.gen(function*() {
+  const config = yield* PicConfig
+  const audit = yield* AuditLogger
+  const health = yield* PicHealth
+  const metrics = yield* PicMetrics
+  const agent = yield* CellAgent
+  const brain = yield* BrainCore
+  const profiler = yield* BaselineProfiler
+  const weakenings = yield* Weakenings.make
+  const doctor = yield* Effect.context<Doctor.Services>()
+
+  /** Writes a record and waits for it; `false` where it could not be written. */
+  const record = (kind: AuditKind, body: AuditBody): Effect.Effect<boolean> =>
+    Effect.match(audit.record(kind, body), { onSuccess: () => true, onFailure: () => false })
+
+  const rolloutState = Effect.gen(function*() {
+    const { cellagent, rollout } = config.settingsUnsafe()
+    return { ...rollout, failMode: cellagent.fail_mode, weakenings: yield* weakenings.list }
+  })
+
+  const status = Effect.gen(function*() {
+    const profiles = yield* profiler.profiles
+    return {
+      health: yield* health.status,
+      accounting: yield* agent.accounting,
+      stats: yield* metrics.getStats,
+      brain: yield* brain.status,
+      rollout: yield* rolloutState,
+      profiles: profiles.slice(0, profilesMax),
+      profilesTotal: profiles.length
+    }
+  })
+
+  /**
+   * Evidence first: the request is on record before anything changes. Without evidence a weakening is refused; a
+   * change that strengthens goes ahead, since refusing it would leave the weaker state.
+   */
+  const change = (
+    kind: "mode" | "rollout",
+    wanted: RuntimeChange,
+    keys: ReadonlySet<SettingKey>,
+    forSeconds: number | undefined
+  ): Effect.Effect<OperatorReply> =>
+    Effect.gen(function*() {
+      const { cellagent, rollout } = config.settingsUnsafe()
+      const requested = { ...wanted.rollout, ...(wanted.fail_mode === undefined ? {} : { failMode: wanted.fail_mode }) }
+      const next = {
+        ...config.settingsUnsafe(),
+        cellagent: { ...cellagent, fail_mode: wanted.fail_mode ?? cellagent.fail_mode },
+        rollout: { mode: wanted.rollout?.mode ?? rollout.mode, percent: wanted.rollout?.percent ?? rollout.percent }
+      }
+      const weaker = weakenings.weakened(next).filter((key) => keys.has(key))
+      if (forSeconds !== undefined && weaker.length === 0) {
+        return refused("--for is only for a change that is weaker than the configuration; this one is not and stays")
+      }
+      const seconds = forSeconds ?? weakeningSecondsDefault
+      const body = { requested, ...(weaker.length > 0 ? { weakens: weaker.join(), forSeconds: seconds } : {}) }
+      const recorded = yield* record("operator", { action: kind, ...body })
+      if (!recorded && weaker.length > 0) {
+        return refused("nothing was changed: the change weakens the protection and its audit record could not be written")
+      }
+      const applied = yield* Effect.result(config.change(wanted))
+      if (Result.isFailure(applied)) {
+        yield* record("operator", { action: kind, requested, refused: applied.failure.message })
+        return refused(applied.failure.message)
+      }
+      yield* weakenings.note(applied.success, keys, seconds)
+      yield* record("operator", {
+        action: kind,
+        done: true,
+        ...body,
+        from: { mode: rollout.mode, percent: rollout.percent, failMode: cellagent.fail_mode },
+        to: { ...applied.success.rollout, failMode: applied.success.cellagent.fail_mode }
+      })
+      return done(yield* rolloutState)
+    })
+
+  return (command) => {
+    switch (command._tag) {
+      case "Status":
+        return Effect.andThen(record("operator", { action: "status" }), Effect.map(status, done))
+      case "RolloutStatus":
+        return Effect.andThen(record("operator", { action: "rollout status" }), Effect.map(rolloutState, done))
+      case "RolloutSet": {
+        const { forSeconds, mode, percent } = command
+        if (mode === undefined && percent === undefined) return Effect.succeed(refused("nothing to set: mode or percent"))
+        const keys = new Set<SettingKey>([
+          ...(mode === undefined ? [] : ["rollout.mode" as const]),
+          ...(percent === undefined ? [] : ["rollout.percent" as const])
+        ])
+        const rollout = { ...(mode === undefined ? {} : { mode }), ...(percent === undefined ? {} : { percent }) }
+        return change("rollout", { rollout }, keys, forSeconds)
+      }
+      case "ModeSet":
+        return change("mode", { fail_mode: command.failMode }, new Set(["cellagent.fail_mode"]), command.forSeconds)
+      case "Doctor":
+        return Effect.andThen(
+          record("operator", { action: "doctor", note: "a forged and a replayed canary follow and must be refused" }),
+          Effect.map(Effect.provideContext(Doctor.run({ thorough: false }), doctor), done)
+        )
+    }
+  }
+})
