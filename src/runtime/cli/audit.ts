@@ -48,7 +48,7 @@ const tailFlags = {
   json: jsonFlag,
   lines: Flag.Int("lines").pipe(
     Flag.withAlias("n"),
-    Flag.filter((count) => count >= 0 && count <= 10_000, (count) => `expected 0 to 10000, got ${count}`),
+    Flag.filter((count) => count >= 0 && count <= 10_000, (count) => `0 to 10000, not ${count}`),
     Flag.withDescription("Records to begin with"),
     Flag.withDefault(20)
   ),

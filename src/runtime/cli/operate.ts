@@ -47,7 +47,7 @@ const rolloutSet = Command.make(
     ...flags,
     mode: Flag.Literals("mode", ["observe", "enforce"]).pipe(Flag.withDescription("Record only, or block"), Flag.optional),
     percent: Flag.Finite("percent").pipe(
-      Flag.filter((share) => share >= 0 && share <= 100, (share) => `expected 0 to 100, got ${share}`),
+      Flag.filter((share) => share >= 0 && share <= 100, (share) => `a number from 0 to 100, not ${share}`),
       Flag.withDescription("Share of subjects for which verdicts are enforced"),
       Flag.optional
     ),
