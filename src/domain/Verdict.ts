@@ -1,5 +1,6 @@
 import type { Bucket } from "./Accounting.ts"
 import type { Assessment } from "./Assessment.ts"
+import { FailureClass } from "./FailureClass.ts"
 import { type Decision, type Finding, findingsMax } from "./Decision.ts"
 
 /** Whether a judged event falls under the false-positive budget. */
@@ -58,10 +59,19 @@ export const lost = (eventId: string, failure: "Overload" | "Defect"): Decision 
   wouldBlock: false
 })
 
+const failureClasses: ReadonlySet<string> = new Set(FailureClass.literals)
+
+/** The failure class that a decision's reason begins with, where it stands for a failure. */
+const failureOf = ({ reason }: Decision): string | undefined => {
+  const colon = reason.indexOf(":")
+  const name = colon === -1 ? reason : reason.slice(0, colon)
+  return failureClasses.has(name) ? name : undefined
+}
+
 /** The bucket of the accounting that a decided call belongs to. */
 export const bucketOf = (decision: Decision): Bucket => {
-  if (decision.reason.startsWith("Overload")) return "shed"
-  if (decision.reason.startsWith("Defect")) return "failed"
+  const failure = failureOf(decision)
+  if (failure !== undefined) return failure === "Overload" ? "shed" : "failed"
   switch (decision.source) {
     case "cache":
       return "cached"

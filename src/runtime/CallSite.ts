@@ -1,4 +1,4 @@
-import { CallBlocked, Anomalous, FailedClosed, Throttled } from "../domain/CallBlocked.ts"
+import { Anomalous, CallBlocked, FailedClosed, Throttled } from "../domain/CallBlocked.ts"
 import type { Decision } from "../domain/Decision.ts"
 import type { FailMode } from "../domain/FailureClass.ts"
 import { functionNameLengthMax, type Priority } from "../domain/TelemetryEvent.ts"
@@ -23,7 +23,9 @@ export const make = <Args extends ReadonlyArray<unknown>>(
   options: WrapOptions<Args> | undefined
 ): CallSite => {
   if (name.length === 0 || name.length > functionNameLengthMax) {
-    throw new RangeError(`the name of a wrapped function must have 1 to ${functionNameLengthMax} characters, got ${name.length}`)
+    throw new RangeError(
+      `the name of a wrapped function must have 1 to ${functionNameLengthMax} characters, got ${name.length}`
+    )
   }
   const subject = options?.subject
   return {
@@ -40,6 +42,10 @@ export const make = <Args extends ReadonlyArray<unknown>>(
 /** The typed error of a blocked call. */
 export const blocked = (site: CallSite, decision: Decision): CallBlocked =>
   new CallBlocked({ fn: site.fn, decisionId: decision.id, reason: reasonOf(decision) })
+
+/** The typed error of a call that found no brain while failing closed. */
+export const failedClosed = (site: CallSite): CallBlocked =>
+  new CallBlocked({ fn: site.fn, decisionId: "", reason: new FailedClosed() })
 
 const reasonOf = (decision: Decision) => {
   switch (decision.source) {

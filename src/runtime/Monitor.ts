@@ -31,16 +31,17 @@ const sessionOf = (fiber: Fiber.Fiber<unknown, unknown>): string => {
   return session !== "" ? session : fiber.cache.span?.traceId ?? ""
 }
 
-const report = (monitor: Context.Service.Shape<typeof Service.Monitor>, site: CallSite, judged: Judged) =>
-(exit: Exit.Exit<unknown, unknown>): undefined => {
-  if (Exit.isSuccess(exit)) monitor.reportUnsafe(site, judged, "success", "")
-  else if (Cause.hasInterruptsOnly(exit.cause)) monitor.reportUnsafe(site, judged, "interrupted", "")
-  else {
-    const failure = Cause.findError(exit.cause)
-    if (Result.isSuccess(failure)) monitor.reportUnsafe(site, judged, "failure", Site.tagOf(failure.success))
-    else monitor.reportUnsafe(site, judged, "defect", Site.tagOf(Cause.squash(exit.cause)))
+const report =
+  (monitor: Context.Service.Shape<typeof Service.Monitor>, site: CallSite, judged: Judged) =>
+  (exit: Exit.Exit<unknown, unknown>): undefined => {
+    if (Exit.isSuccess(exit)) monitor.reportUnsafe(site, judged, "success", "")
+    else if (Cause.hasInterruptsOnly(exit.cause)) monitor.reportUnsafe(site, judged, "interrupted", "")
+    else {
+      const failure = Cause.findError(exit.cause)
+      if (Result.isSuccess(failure)) monitor.reportUnsafe(site, judged, "failure", Site.tagOf(failure.success))
+      else monitor.reportUnsafe(site, judged, "defect", Site.tagOf(Cause.squash(exit.cause)))
+    }
   }
-}
 
 const rename = <F extends object>(wrapped: F, original: { readonly name: string; readonly length: number }): F => {
   Object.defineProperty(wrapped, "name", { value: original.name, configurable: true })

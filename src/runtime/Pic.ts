@@ -44,7 +44,8 @@ const persistence = Layer.unwrap(Effect.gen(function*() {
   }
   if (cellagent.fail_mode === "closed") return files
   return Layer.catch(files, (error) => {
-    const why = `state in ${storage.directory} cannot be used (${error.message}); keys, baselines and evidence are in memory only`
+    const why =
+      `state in ${storage.directory} cannot be used (${error.message}); keys, baselines and evidence are in memory only`
     alerts.raiseUnsafe("degraded", why)
     health.reportUnsafe("storage", "degraded", why)
     return memory
@@ -76,4 +77,6 @@ export const layerWith = (options: PicOptions) =>
 export const layer = layerWith({})
 
 /** What an operator should know at once, as it happens. */
-export const alerts: Stream.Stream<Alert, never, Alerts> = Stream.unwrap(Effect.map(Alerts, (service) => service.stream))
+export const alerts: Stream.Stream<Alert, never, Alerts> = Stream.unwrap(
+  Effect.map(Alerts, (service) => service.stream)
+)

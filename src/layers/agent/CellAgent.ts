@@ -1,23 +1,21 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
-import * as Stream from "effect/Stream"
-import { Ledger } from "../../domain/Accounting.ts"
 import { blockEvidence } from "../../domain/BlockEvidence.ts"
-import type { Decision, DecisionSource } from "../../domain/Decision.ts"
+import type { Decision } from "../../domain/Decision.ts"
 import type { OutcomeReport } from "../../domain/Outcome.ts"
 import * as Rollout from "../../domain/Rollout.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import * as Verdict from "../../domain/Verdict.ts"
 import type { Alerts } from "../../services/Alerts.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
-import { BrainConnector } from "../../services/BrainConnector.ts"
+import { BrainConnector, type CallPolicy } from "../../services/BrainConnector.ts"
 import { BrainLink } from "../../services/BrainLink.ts"
-import { type CallSite, CellAgent, type DecisionRecord, type Judged } from "../../services/CellAgent.ts"
-import { CryptoCore } from "../../services/CryptoCore.ts"
-import { ErrorRecovery } from "../../services/ErrorRecovery.ts"
+import { type CallSite, CellAgent, type Judged } from "../../services/CellAgent.ts"
+import type { CryptoCore } from "../../services/CryptoCore.ts"
+import type { ErrorRecovery } from "../../services/ErrorRecovery.ts"
 import { FailPolicy } from "../../services/FailPolicy.ts"
 import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
@@ -25,32 +23,27 @@ import { PicMetrics } from "../../services/PicMetrics.ts"
 import { RateLimiter } from "../../services/RateLimiter.ts"
 import { SamplingController } from "../../services/SamplingController.ts"
 import { batchMax } from "../../services/SecureTransport.ts"
-import { TelemetryGenerator } from "../../services/TelemetryGenerator.ts"
+import type { TelemetryGenerator } from "../../services/TelemetryGenerator.ts"
 import * as EventSource from "./EventSource.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Settlement from "./Settlement.ts"
 
 /** Observed events and outcomes that may wait to be sent; beyond it they are shed, counted. About 8 MB. */
 export const outboxMax = 16_384
-/** Decisions that a slow reader of the stream may fall behind before the oldest are lost to it. */
-export const decisionStreamMax = 4_096
 /** How long a stop waits for queued events and outcomes to be sent. */
 export const drainDeadline = "5 seconds"
 
-const fixed = (source: DecisionSource, action: Decision["action"], reason: string): Decision => ({
-  id: "",
-  eventId: "",
-  action,
-  source,
-  reason,
-  confidence: 1,
-  pValue: 1,
-  findings: [],
-  wouldBlock: false
-})
-const sampledOut = fixed("sampled_out", "allow", "not sampled")
-const observing = fixed("observe", "allow", "observed behind the call")
-const overAllowed = fixed("throttled", "allow", "over the rate limit")
-const overBlocked = fixed("throttled", "block", "over the rate limit")
+const sampledOut: Judged = {
+  decision: Settlement.fixed("sampled_out", "allow", "not sampled"),
+  startedAt: 0,
+  eventId: ""
+}
+const observing = Settlement.fixed("observe", "allow", "observed behind the call")
+const overAllowed = Settlement.fixed("throttled", "allow", "over the rate limit")
+const overBlocked = Settlement.fixed("throttled", "block", "over the rate limit")
+
+const observedPolicy: CallPolicy = { enforced: false, failMode: undefined }
+const enforcedPolicy = (site: CallSite): CallPolicy => ({ enforced: true, failMode: site.failMode })
 
 /** Layer with the agent: one synchronous step per call, over the services of this process. */
 export const layer: Layer.Layer<
@@ -77,44 +70,29 @@ export const layer: Layer.Layer<
     const limiter = yield* RateLimiter
     const sampling = yield* SamplingController
     const connector = yield* BrainConnector
-    const link = yield* BrainLink
+    const { local } = yield* BrainLink
     const failPolicy = yield* FailPolicy
-    const recovery = yield* ErrorRecovery
     const audit = yield* AuditLogger
     const metrics = yield* PicMetrics
     const source = yield* EventSource.make
+    const calls = yield* Settlement.make
     const fork = yield* FiberSet.makeRuntime<never, Judged>()
-    const ledger = new Ledger()
-    const stream = yield* PubSub.sliding<DecisionRecord>(decisionStreamMax)
 
-    const announce = (fn: string, decision: Decision): void => {
-      if (stream.subscribers.size > 0) PubSub.publishUnsafe(stream, { fn, decision })
+    const lose = (what: string, count: number): void => {
+      metrics.incrementUnsafe("outcomes_lost", count)
+      audit.noteLossUnsafe(what, count)
     }
-
-    /** The call is decided: into its bucket, the metrics and the stream. */
-    const settle = (fn: string, decision: Decision): void => {
-      ledger.settle(Verdict.bucketOf(decision))
-      metrics.incrementUnsafe(decision.action === "block" ? "decisions_blocked" : "decisions_allowed")
-      announce(fn, decision)
-    }
-    const judged = (event: TelemetryEvent, decision: Decision): Judged => {
-      settle(event.fn, decision)
-      const now = clock.nowUnsafe()
-      metrics.decisionLatencyUnsafe(now - event.timestamp)
-      return { decision, startedAt: now, eventId: decision.action === "allow" ? event.id : "" }
-    }
-
     const observed = yield* Outbox.make<TelemetryEvent>({
       capacity: outboxMax,
       batchSize: batchMax,
       send: (events) =>
         Effect.map(connector.sendEvents(events), (decisions) =>
-          events.forEach((event, i) => settle(event.fn, decisions[i] ?? Verdict.lost(event.id, "Defect"))))
+          events.forEach((event, i) => calls.settle(event.fn, decisions[i] ?? Verdict.lost(event.id, "Defect"))))
     })
     const overLimit = yield* Outbox.make<TelemetryEvent>({
       capacity: outboxMax,
       batchSize: batchMax,
-      send: (events) => Effect.sync(() => events.forEach((event) => settle(event.fn, judgeLocally(event))))
+      send: (events) => Effect.sync(() => events.forEach((event) => calls.settle(event.fn, judgeObserved(event))))
     })
     const outcomes = yield* Outbox.make<OutcomeReport>({
       capacity: outboxMax,
@@ -125,62 +103,56 @@ export const layer: Layer.Layer<
         })
     })
 
-    const lose = (what: string, count: number): void => {
-      metrics.incrementUnsafe("outcomes_lost", count)
-      audit.noteLossUnsafe(what, count)
-    }
-
+    /** The call does not wait: it is judged behind itself. */
     const observe = (box: Outbox.Outbox<TelemetryEvent>, event: TelemetryEvent): Judged => {
       if (box.offerUnsafe(event)) return { decision: observing, startedAt: event.timestamp, eventId: event.id }
       const decision = Verdict.lost(event.id, "Overload")
-      settle(event.fn, decision)
+      calls.settle(event.fn, decision)
       audit.noteLossUnsafe("observed event", 1)
       return { decision, startedAt: event.timestamp, eventId: "" }
     }
-
-    /** Waits in a fiber of the agent, so that a caller who is interrupted is still counted by the verdict. */
-    const later = (event: TelemetryEvent, verdict: Effect.Effect<Decision>): Effect.Effect<Judged> =>
-      Fiber.join(fork(Effect.matchCause(verdict, {
-        onSuccess: (decision) => judged(event, decision),
-        onFailure: (cause) => judged(event, defect(event, true, undefined, cause))
-      })))
-
-    const defect = (event: TelemetryEvent, enforced: boolean, failMode: CallSite["failMode"], cause: unknown): Decision => {
-      recovery.handleLogicErrorUnsafe("CellAgent", cause)
-      return failPolicy.decideUnsafe("Defect", event, { enforced, failMode })
-    }
-
-    /** A block that the agent decided itself gets its evidence here; one of the brain has it already. */
-    const withEvidence = (event: TelemetryEvent, decision: Decision): Decision | Effect.Effect<Decision> => {
-      if (decision.action === "allow" || Verdict.hasEvidence(decision)) return decision
-      return Effect.as(Effect.exit(audit.record("block", blockEvidence(event, decision))), decision)
-    }
-
-    const judgeLocally = (event: TelemetryEvent): Decision => {
+    const judgeObserved = (event: TelemetryEvent): Decision => {
       try {
-        return link.local?.judgeNowUnsafe(event) ?? overAllowed
+        return local === undefined ? overAllowed : { ...local.judgeNowUnsafe(event), action: "allow", source: "local" }
       } catch (cause) {
-        return defect(event, false, undefined, cause)
+        return calls.defect(event, observedPolicy, cause)
       }
     }
 
     const overLimitVerdict = (event: TelemetryEvent): Decision | Effect.Effect<Decision> => {
       const { fail_mode, over_limit } = config.settingsUnsafe().cellagent
-      if (over_limit === "score" && link.local !== undefined) return link.local.judgeUnsafe(event)
-      const closed = over_limit === "block" || over_limit === "score" && fail_mode === "closed"
+      if (over_limit === "score" && local !== undefined) return local.judgeUnsafe(event)
+      const closed = over_limit === "block" || (over_limit === "score" && fail_mode === "closed")
       return closed ? { ...overBlocked, eventId: event.id } : overAllowed
     }
+    /** A block that the agent decided itself gets its evidence here; one of the brain has it already. */
+    const withEvidence = (event: TelemetryEvent, decision: Decision): Decision | Effect.Effect<Decision> =>
+      decision.action === "allow" || Verdict.hasEvidence(decision)
+        ? decision
+        : Effect.as(Effect.exit(audit.record("block", blockEvidence(event, decision))), decision)
 
     const verdictOn = (site: CallSite, event: TelemetryEvent, within: boolean): Decision | Effect.Effect<Decision> => {
-      const verdict = within
-        ? connector.sendEventUnsafe(event, { enforced: true, failMode: site.failMode })
-        : overLimitVerdict(event)
-      return Effect.isEffect(verdict)
-        ? Effect.flatMap(verdict, (decision) => {
-          const proven = withEvidence(event, decision)
-          return Effect.isEffect(proven) ? proven : Effect.succeed(proven)
-        })
-        : withEvidence(event, verdict)
+      const verdict = within ? connector.sendEventUnsafe(event, enforcedPolicy(site)) : overLimitVerdict(event)
+      if (!Effect.isEffect(verdict)) return withEvidence(event, verdict)
+      return Effect.flatMap(verdict, (decision) => {
+        const proven = withEvidence(event, decision)
+        return Effect.isEffect(proven) ? proven : Effect.succeed(proven)
+      })
+    }
+    /** Waits in a fiber of the agent, so that a caller who is interrupted is still counted by the verdict. */
+    const later = (site: CallSite, event: TelemetryEvent, verdict: Effect.Effect<Decision>): Effect.Effect<Judged> => {
+      const fail = (cause: unknown) => calls.judged(event, calls.defect(event, enforcedPolicy(site), cause))
+      const fiber = fork(
+        Effect.matchCause(verdict, { onSuccess: (decision) => calls.judged(event, decision), onFailure: fail })
+      )
+      return Effect.map(Fiber.await(fiber), (exit) => Exit.isSuccess(exit) ? exit.value : fail(exit.cause))
+    }
+
+    const failed = (site: CallSite, event: TelemetryEvent | undefined, enforced: boolean, cause: unknown): Judged => {
+      const policy = enforced ? enforcedPolicy(site) : observedPolicy
+      return event === undefined
+        ? calls.broken(site.fn, policy, cause)
+        : calls.judged(event, calls.defect(event, policy, cause))
     }
 
     const judgeUnsafe = (
@@ -188,57 +160,63 @@ export const layer: Layer.Layer<
       args: ReadonlyArray<unknown>,
       session: string
     ): Judged | Effect.Effect<Judged> => {
-      ledger.enter()
+      calls.enter()
+      const { rollout } = config.settingsUnsafe()
       let event: TelemetryEvent | undefined
-      let enforced = config.settingsUnsafe().rollout.mode === "enforce"
+      let enforced = rollout.mode === "enforce"
+      let settled = false
       try {
         if (!sampling.sampleUnsafe()) {
-          settle(site.fn, sampledOut)
-          return { decision: sampledOut, startedAt: 0, eventId: "" }
+          settled = true
+          calls.settle(site.fn, sampledOut.decision)
+          return sampledOut
         }
         event = source.describeUnsafe(site, args, session, sampling.rateUnsafe())
-        enforced = Rollout.isEnforced(config.settingsUnsafe().rollout, Rollout.positionOf(event.subjectHash))
+        enforced = Rollout.isEnforced(rollout, Rollout.positionOf(event.subjectHash))
         const within = limiter.checkRateUnsafe(site.fn)
-        if (within) metrics.incrementUnsafe("events_sent")
-        else metrics.incrementUnsafe("throttling_events")
+        metrics.incrementUnsafe(within ? "events_sent" : "throttling_events")
         if (!enforced) return observe(within ? observed : overLimit, event)
         const verdict = verdictOn(site, event, within)
-        return Effect.isEffect(verdict) ? later(event, verdict) : judged(event, verdict)
+        return Effect.isEffect(verdict) ? later(site, event, verdict) : calls.judged(event, verdict)
       } catch (cause) {
-        const failed = event ?? source.bareUnsafe(site)
-        return judged(failed, defect(failed, enforced, site.failMode, cause))
+        return settled ? sampledOut : failed(site, event, enforced, cause)
       }
     }
 
     const judgeNowUnsafe = (site: CallSite, args: ReadonlyArray<unknown>, session: string): Judged => {
-      ledger.enter()
+      calls.enter()
       let event: TelemetryEvent | undefined
       try {
         event = source.describeUnsafe(site, args, session, 1)
-        limiter.checkRateUnsafe(site.fn)
-        return judged(event, link.local?.judgeNowUnsafe(event) ?? defect(event, true, site.failMode, "no brain in this process"))
+        return calls.judged(
+          event,
+          local?.judgeNowUnsafe(event) ?? failPolicy.decideUnsafe("Refused", event, enforcedPolicy(site))
+        )
       } catch (cause) {
-        const failed = event ?? source.bareUnsafe(site)
-        return judged(failed, defect(failed, true, site.failMode, cause))
+        return failed(site, event, true, cause)
       }
     }
 
     const flush = Effect.all([observed.flush, overLimit.flush, outcomes.flush], { discard: true })
-    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(flush, drainDeadline)))
+    yield* Effect.addFinalizer(() => Effect.exit(Effect.timeout(flush, drainDeadline)))
 
     return CellAgent.of({
       judgeUnsafe,
       judgeNowUnsafe,
       reportUnsafe: (site, call, kind, tag) => {
         if (call.eventId === "") return
-        const timestamp = clock.nowUnsafe()
-        const durationMs = Math.max(0, timestamp - call.startedAt)
-        const report = { eventId: call.eventId, fn: site.fn, timestamp, outcome: { kind, tag, durationMs } }
-        if (!outcomes.offerUnsafe(report)) lose("outcome", 1)
+        try {
+          const timestamp = clock.nowUnsafe()
+          const durationMs = Math.max(0, timestamp - call.startedAt)
+          const report = { eventId: call.eventId, fn: site.fn, timestamp, outcome: { kind, tag, durationMs } }
+          if (!outcomes.offerUnsafe(report)) lose("outcome", 1)
+        } catch (cause) {
+          calls.note("CellAgent.report", cause)
+        }
       },
       flush,
-      accounting: Effect.sync(() => ledger.snapshot()),
-      decisions: Stream.fromPubSub(stream),
+      accounting: calls.accounting,
+      decisions: calls.decisions,
       enabledUnsafe: () => config.settingsUnsafe().cellagent.enabled
     })
   })

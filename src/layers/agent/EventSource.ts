@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as CallFeatures from "../../domain/CallFeatures.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import * as Rollout from "../../domain/Rollout.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
@@ -24,8 +23,6 @@ export interface EventSource {
     session: string,
     samplingProbability: number
   ) => TelemetryEvent
-  /** An event without features, for a call that could not be described. */
-  readonly bareUnsafe: (site: CallSite) => TelemetryEvent
 }
 
 /** Makes the source of an agent with a fresh random identity. */
@@ -82,34 +79,23 @@ export const make: Effect.Effect<
     }
   }
 
-  const build = (
-    site: CallSite,
-    timestamp: number,
-    session: string,
-    subject: string,
-    samplingProbability: number,
-    features: CallFeatures.CallFeatures
-  ): TelemetryEvent => ({
-    id: prefix + (++counter).toString(36),
-    agentId,
-    fn: site.fn,
-    session,
-    subjectHash: subject === "" ? "" : Rollout.subjectHash(telemetry.hashUnsafe(subject)),
-    timestamp,
-    priority: site.priority,
-    samplingProbability,
-    features
-  })
-
   return {
     describeUnsafe: (site, args, session, samplingProbability) => {
       if (!seen.has(site)) noteSite(site)
       // Read before the description, so that the decision latency contains its cost.
-      const now = clock.nowUnsafe()
+      const timestamp = clock.nowUnsafe()
       const subject = subjectOf(site, args) ?? session
-      const features = telemetry.describeUnsafe(args, site.redact)
-      return build(site, now, hashedSession(session), subject, samplingProbability, features)
-    },
-    bareUnsafe: (site) => build(site, clock.nowUnsafe(), "", "", 1, CallFeatures.none)
+      return {
+        id: prefix + (++counter).toString(36),
+        agentId,
+        fn: site.fn,
+        session: hashedSession(session),
+        subjectHash: subject === "" ? "" : Rollout.subjectHash(telemetry.hashUnsafe(subject)),
+        timestamp,
+        priority: site.priority,
+        samplingProbability,
+        features: telemetry.describeUnsafe(args, site.redact)
+      }
+    }
   }
 })

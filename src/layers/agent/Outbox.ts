@@ -40,8 +40,9 @@ export const make = Effect.fnUntraced(function*<A>(options: {
     }
   })
   const loop = Effect.gen(function*() {
-    yield* waiting.await
-    yield* Effect.raceFirst(full.await, Effect.sleep(lingerMs))
+    // Opening a latch runs the fiber at once, on the stack of the caller who filled the box: yield before any work.
+    yield* Effect.andThen(waiting.await, Effect.yieldNow)
+    yield* Effect.andThen(Effect.raceFirst(full.await, Effect.sleep(lingerMs)), Effect.yieldNow)
     waiting.closeUnsafe()
     full.closeUnsafe()
     yield* drain

@@ -41,6 +41,6 @@ export const make: Effect.Effect<void, never, BaselineProfiler | StateStore | Al
     )
 
     yield* Effect.catch(load, (error) => Effect.sync(() => relearn(error.message)))
-    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(save, "5 seconds")))
+    yield* Effect.addFinalizer(() => Effect.exit(Effect.timeout(save, "5 seconds")))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(saveInterval), save)))
   })

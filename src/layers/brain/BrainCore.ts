@@ -4,8 +4,8 @@ import * as Result from "effect/Result"
 import type { Decision } from "../../domain/Decision.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import * as Verdict from "../../domain/Verdict.ts"
-import { Alerts } from "../../services/Alerts.ts"
-import { AnomalyDetector } from "../../services/AnomalyDetector.ts"
+import { type Alerts } from "../../services/Alerts.ts"
+import { type AnomalyDetector } from "../../services/AnomalyDetector.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { BackpressureController } from "../../services/BackpressureController.ts"
 import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
@@ -14,12 +14,12 @@ import { BrainLinkError, LinkOverloaded, LinkRefused, LinkRejected } from "../..
 import { DecisionEngine } from "../../services/DecisionEngine.ts"
 import { ErrorRecovery } from "../../services/ErrorRecovery.ts"
 import { EventQueue } from "../../services/EventQueue.ts"
-import { PicConfig } from "../../services/PicConfig.ts"
+import { type PicConfig } from "../../services/PicConfig.ts"
 import { PicHealth } from "../../services/PicHealth.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import { SecurityValidator, type VerifiedRequest } from "../../services/SecurityValidator.ts"
-import { StateStore } from "../../services/StateStore.ts"
-import { TraceStore } from "../../services/TraceStore.ts"
+import { type StateStore } from "../../services/StateStore.ts"
+import { type TraceStore } from "../../services/TraceStore.ts"
 import * as Analysis from "./Analysis.ts"
 import * as BaselineKeeper from "./BaselineKeeper.ts"
 import * as Workers from "./Workers.ts"
@@ -100,7 +100,9 @@ export const layer: Layer.Layer<
     const onEvent = (request: VerifiedRequest, event: TelemetryEvent): Reply => {
       eventsReceived++
       const enforced = engine.isEnforcedUnsafe(event)
-      const decision = queue.utilizationUnsafe() === 0 ? analysis.analyseUnsafe(event, enforced) : viaQueue(event, enforced)
+      const decision = queue.utilizationUnsafe() === 0
+        ? analysis.analyseUnsafe(event, enforced)
+        : viaQueue(event, enforced)
       return Effect.isEffect(decision) ? Effect.map(decision, (d) => sign(request, d)) : sign(request, decision)
     }
 
@@ -109,7 +111,7 @@ export const layer: Layer.Layer<
     const onEvents = (request: VerifiedRequest, events: ReadonlyArray<TelemetryEvent>): Reply =>
       Effect.callback((resume) => {
         eventsReceived += events.length
-        const decisions = new Array<Decision>(events.length)
+        const decisions: Array<Decision> = []
         let missing = events.length
         const settle = (index: number, decision: Decision): void => {
           decisions[index] = decision
@@ -141,7 +143,12 @@ export const layer: Layer.Layer<
             outcome: report.outcome.kind,
             durationMs: report.outcome.durationMs,
             pValue: assessment.pValue,
-            findings: assessment.findings.map(({ detector, expected, pValue, seen }) => ({ detector, expected, seen, pValue }))
+            findings: assessment.findings.map(({ detector, expected, pValue, seen }) => ({
+              detector,
+              expected,
+              seen,
+              pValue
+            }))
           })
         }
       }

@@ -34,15 +34,24 @@ export const layer: Layer.Layer<never, never, AuditLogger | KeyManager | PicConf
     let before = config.settingsUnsafe()
 
     audit.recordUnsafe("start", { ...summaryOf(before), pid: process.pid })
-    yield* Effect.addFinalizer(() => Effect.sync(() => audit.recordUnsafe("stop", { pid: process.pid })))
-    yield* Effect.forkScoped(Stream.runForEach(keys.events, ({ detail, kind }) =>
-      Effect.sync(() => audit.recordUnsafe("key", { event: kind, detail }))))
+    // `exit`: a stop that cannot be recorded must still stop.
+    yield* Effect.addFinalizer(() => Effect.exit(Effect.sync(() => audit.recordUnsafe("stop", { pid: process.pid }))))
+    yield* Effect.forkScoped(
+      Stream.runForEach(
+        keys.events,
+        ({ detail, kind }) => Effect.sync(() => audit.recordUnsafe("key", { event: kind, detail }))
+      )
+    )
     yield* Effect.forkScoped(Stream.runForEach(config.changes, (after) =>
       Effect.sync(() => {
         audit.recordUnsafe(kindOf(before, after), { from: summaryOf(before), to: summaryOf(after) })
         before = after
       })))
-    yield* Effect.forkScoped(Stream.runForEach(health.changes, ({ reasons, state }) =>
-      Effect.sync(() => audit.recordUnsafe("health", { state, reasons: [...reasons] }))))
+    yield* Effect.forkScoped(
+      Stream.runForEach(
+        health.changes,
+        ({ reasons, state }) => Effect.sync(() => audit.recordUnsafe("health", { state, reasons: [...reasons] }))
+      )
+    )
   })
 )

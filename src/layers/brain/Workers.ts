@@ -72,7 +72,12 @@ export const make = Effect.fnUntraced(function*(
     }
   }
   const wanted = (): number =>
-    workersWanted(queue.utilizationUnsafe(), brain.backpressure_threshold, brain.worker_threads, brain.max_worker_threads)
+    workersWanted(
+      queue.utilizationUnsafe(),
+      brain.backpressure_threshold,
+      brain.worker_threads,
+      brain.max_worker_threads
+    )
 
   const worker = Effect.gen(function*() {
     while (count <= wanted()) {
@@ -93,8 +98,7 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     scaleUnsafe: () => {
-      const target = wanted()
-      while (count < target) spawn()
+      for (let missing = wanted() - count; missing > 0; missing--) spawn()
     },
     countUnsafe: () => count
   }

@@ -35,7 +35,12 @@ const decisionOf = (id: string, answer: ScriptedDecision): Decision => {
   }
 }
 
-const next = (script: Script, calls: Map<string, number>, fn: string, args: ReadonlyArray<unknown>): ScriptedDecision => {
+const next = (
+  script: Script,
+  calls: Map<string, number>,
+  fn: string,
+  args: ReadonlyArray<unknown>
+): ScriptedDecision => {
   if (typeof script === "function") return script(fn, args)
   const answers = script[fn] ?? []
   const index = calls.get(fn) ?? 0

@@ -1,0 +1,194 @@
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Stream from "effect/Stream"
+import { AsyncLocalStorage } from "node:async_hooks"
+import type { CallBlocked } from "../domain/CallBlocked.ts"
+import type { CallSite, DecisionRecord, Judged } from "../services/CellAgent.ts"
+import { Monitor } from "../services/Monitor.ts"
+import { PicConfig } from "../services/PicConfig.ts"
+import * as Site from "./CallSite.ts"
+import * as Pic from "./Pic.ts"
+import * as Stats from "./Stats.ts"
+
+/** How the runtime is made. */
+export interface PicRuntimeOptions extends Pic.PicOptions {
+  /** Whether SIGTERM and SIGINT stop the runtime, with its drain, before the process ends by the signal. Default true. */
+  readonly stopOnSignals?: boolean | undefined
+}
+
+/** Options of a wrapped asynchronous function. */
+export interface WrapAsyncOptions<Args extends Array<unknown>, A> extends Site.WrapOptions<Args> {
+  /** Answers a blocked call; without it the call rejects with `CallBlocked`. */
+  readonly onBlocked?: ((error: CallBlocked, ...args: Args) => A | PromiseLike<A>) | undefined
+}
+
+type MonitorShape = typeof Monitor.Service
+type AnyMethod<This, Args extends Array<unknown>, A> = (this: This, ...args: Args) => A
+
+/** Protection for code without Effect. */
+export interface PicRuntime {
+  /** Starts agent and brain; the first wrapped call does it otherwise. Rejects on a wrong configuration. */
+  readonly start: () => Promise<void>
+  /** Drains and stops. Later calls follow the fail mode. */
+  readonly stop: () => Promise<void>
+  readonly getStats: () => Promise<Stats.Stats>
+  /** Protects an asynchronous function: it starts only after an allow, and rejects with `CallBlocked` otherwise. */
+  readonly wrap: <This, Args extends Array<unknown>, A>(
+    name: string,
+    f: (this: This, ...args: Args) => PromiseLike<A> | A,
+    options?: WrapAsyncOptions<NoInfer<Args>, NoInfer<A>>
+  ) => (this: This, ...args: Args) => Promise<A>
+  /** Groups the calls that `run` makes, now and later, into one session. */
+  readonly withSession: <A>(session: string, run: () => A) => A
+  /** Every decision as it is made. */
+  readonly decisions: () => AsyncIterable<DecisionRecord>
+  /** Protects a method, asynchronous or synchronous; the engine behind the `monitor` decorator. */
+  readonly guard: <This, Args extends Array<unknown>, A>(
+    site: CallSite,
+    method: AnyMethod<This, Args, A>
+  ) => AnyMethod<This, Args, A>
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+const isAsync = (f: object): boolean => Object.prototype.toString.call(f) === "[object AsyncFunction]"
+
+/** Makes a runtime; nothing starts before `start` or the first call. */
+export const make = (options: PicRuntimeOptions = {}): PicRuntime => {
+  const runtime = ManagedRuntime.make(Pic.layerWith(options))
+  const sessions = new AsyncLocalStorage<string>()
+  let monitor: MonitorShape | undefined
+  let starting: Promise<MonitorShape> | undefined
+  let afterStop: "open" | "closed" | undefined
+
+  const ready = (): Promise<MonitorShape> =>
+    starting ??= runtime.runPromise(Effect.map(Monitor, (found) => monitor = found))
+
+  const onSignal = (signal: NodeJS.Signals): void => {
+    void stop().finally(() => process.kill(process.pid, signal))
+  }
+  const listen = (): void => {
+    if (options.stopOnSignals === false) return
+    process.once("SIGTERM", onSignal)
+    process.once("SIGINT", onSignal)
+  }
+  const start = async (): Promise<void> => {
+    await ready()
+    current = self
+    listen()
+  }
+  const stop = async (): Promise<void> => {
+    process.off("SIGTERM", onSignal)
+    process.off("SIGINT", onSignal)
+    if (current === self) current = undefined
+    if (afterStop !== undefined) return
+    afterStop = "open"
+    if (starting === undefined) return
+    const started = await starting.then(() => true, () => false)
+    if (started) afterStop = (await runtime.runPromise(PicConfig)).settingsUnsafe().cellagent.fail_mode
+    monitor = undefined
+    await runtime.dispose()
+  }
+
+  const report = (asked: MonitorShape, site: CallSite, judged: Judged, error?: { readonly thrown: unknown }): void =>
+    error === undefined
+      ? asked.reportUnsafe(site, judged, "success", "")
+      : asked.reportUnsafe(site, judged, "failure", Site.tagOf(error.thrown))
+
+  /** A runtime that is stopped or could not start has no brain: closed refuses, open runs. */
+  const refusedWithoutBrain = (site: CallSite): CallBlocked | undefined => {
+    const mode = site.failMode ?? afterStop ?? options.settings?.cellagent?.fail_mode
+    return mode === "closed" ? Site.failedClosed(site) : undefined
+  }
+  const find = async (): Promise<MonitorShape | undefined> =>
+    afterStop === undefined ? monitor ?? await ready().catch(() => undefined) : undefined
+
+  const call = async <This, Args extends Array<unknown>, A>(
+    site: CallSite,
+    f: (this: This, ...args: Args) => PromiseLike<A> | A,
+    onBlocked: WrapAsyncOptions<Args, A>["onBlocked"],
+    self: This,
+    args: Args
+  ): Promise<A> => {
+    const refuse = (error: CallBlocked): A | PromiseLike<A> => {
+      if (onBlocked === undefined) throw error
+      return onBlocked(error, ...args)
+    }
+    const asked = await find()
+    if (asked === undefined) {
+      const refused = refusedWithoutBrain(site)
+      return refused === undefined ? f.apply(self, args) : refuse(refused)
+    }
+    if (!asked.enabledUnsafe()) return f.apply(self, args)
+    const verdict = asked.judgeUnsafe(site, args, sessions.getStore() ?? "")
+    const judged = Effect.isEffect(verdict) ? await runtime.runPromise(verdict) : verdict
+    if (judged.decision.action === "block") return refuse(Site.blocked(site, judged.decision))
+    try {
+      const result = await f.apply(self, args)
+      report(asked, site, judged)
+      return result
+    } catch (thrown) {
+      report(asked, site, judged, { thrown })
+      throw thrown
+    }
+  }
+
+  const callNow = <This, Args extends Array<unknown>, A>(
+    site: CallSite,
+    method: AnyMethod<This, Args, A>,
+    self: This,
+    args: Args
+  ): A => {
+    const asked = monitor
+    if (asked === undefined) {
+      const refused = refusedWithoutBrain(site)
+      if (refused !== undefined) throw refused
+      return method.apply(self, args)
+    }
+    if (!asked.enabledUnsafe()) return method.apply(self, args)
+    const judged = asked.judgeNowUnsafe(site, args, sessions.getStore() ?? "")
+    if (judged.decision.action === "block") throw Site.blocked(site, judged.decision)
+    try {
+      const result = method.apply(self, args)
+      if (isThenable(result)) {
+        result.then(() => report(asked, site, judged), (thrown) => report(asked, site, judged, { thrown }))
+      } else report(asked, site, judged)
+      return result
+    } catch (thrown) {
+      report(asked, site, judged, { thrown })
+      throw thrown
+    }
+  }
+
+  const self: PicRuntime = {
+    start,
+    stop,
+    getStats: () => runtime.runPromise(Stats.collect),
+    wrap: (name, f, wrapOptions) => {
+      const site = Site.make(name, f.length, wrapOptions)
+      const onBlocked = wrapOptions?.onBlocked
+      return function(...args) {
+        return call(site, f, onBlocked, this, args)
+      }
+    },
+    withSession: (session, run) => sessions.run(session, run),
+    decisions: () =>
+      Stream.toAsyncIterable(Stream.unwrap(Effect.promise(ready).pipe(Effect.map((found) => found.decisions)))),
+    guard: (site, method) =>
+      isAsync(method)
+        // An async function always returns a promise, so the asynchronous path has its type.
+        ? function(...args) {
+          return call(site, method, undefined, this, args) as ReturnType<typeof method>
+        }
+        : function(...args) {
+          return callNow(site, method, this, args)
+        }
+  }
+  return self
+}
+
+let current: PicRuntime | undefined
+
+/** The runtime that was started last and not stopped: the one that the `monitor` decorator asks. */
+export const getCurrent = (): PicRuntime | undefined => current
