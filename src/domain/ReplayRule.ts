@@ -43,6 +43,7 @@ const word = (bytes: Uint8Array, at: number): number =>
 export class ReplayRule {
   readonly #senders = new Map<string, Array<Epoch>>()
   readonly #pastMs: () => number
+  readonly #sendersMax: number
   #epochs = 0
   #floor: number
   #latest: number
@@ -51,11 +52,17 @@ export class ReplayRule {
   ceiling: number
 
   /** `floor` is the ceiling of the last run; `pastMs` how old a message may be. Times in epoch ms. */
-  constructor(options: { readonly floor: number; readonly ceiling: number; readonly pastMs: () => number }) {
+  constructor(options: {
+    readonly floor: number
+    readonly ceiling: number
+    readonly pastMs: () => number
+    readonly sendersMax?: number | undefined
+  }) {
     this.#floor = options.floor
     this.#latest = options.floor
     this.ceiling = options.ceiling
     this.#pastMs = options.pastMs
+    this.#sendersMax = options.sendersMax ?? sendersMax
   }
 
   /** The newest time that was ever accepted, or the floor: a ceiling at least this high keeps the promise. */
@@ -80,7 +87,7 @@ export class ReplayRule {
     const epoch = epochs === undefined ? undefined : find(epochs, nonce)
     if (epoch !== undefined) {
       if (epoch.window.has(counterOf(nonce))) return "replayed"
-    } else if (epochs === undefined ? this.#senders.size >= sendersMax : epochs.length >= epochsPerSenderMax) {
+    } else if (epochs === undefined ? this.#senders.size >= this.#sendersMax : epochs.length >= epochsPerSenderMax) {
       return "capacity"
     }
     return timestamp > this.ceiling ? "capacity" : "accepted"
