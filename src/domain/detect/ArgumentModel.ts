@@ -12,11 +12,10 @@ import { TopFive } from "./TopFive.ts"
 const valuesMax = 1024
 /** A type that an argument never had counts as a tenth of a call: types change with deployments, not with traffic. */
 const typePrior = 0.1
-const surprise: TailOptions = { capacity: 512, share: 0.25, scaleMin: 1 }
-const size: TailOptions = { capacity: 512, share: 1, scaleMin: 0.1 }
-const magnitude: TailOptions = { capacity: 512, share: 1, scaleMin: 0.1 }
-/** What a rare gram adds to a rare shape, and the other way: they look at the same characters, so not the full sum. */
-const agreement = 0.5
+const surprise: TailOptions = { capacity: 2048, share: 0.25, scaleMin: 1 }
+const rarity: TailOptions = { capacity: 2048, share: 0.25, scaleMin: 0.3 }
+const size: TailOptions = { capacity: 512, share: 1, scaleMin: 0.5 }
+const magnitude: TailOptions = { capacity: 512, share: 1, scaleMin: 0.5 }
 
 const top = new TopFive()
 
@@ -61,7 +60,7 @@ export class ArgumentModel {
     }
     if (value.type === "string") {
       this.#grams ??= new GramModel()
-      this.#gramTail ??= new TailSample(surprise)
+      this.#gramTail ??= new TailSample(rarity)
       this.#gramTail.push(this.#gramScore(value))
       this.#grams.learn(value.grams)
     }
@@ -82,13 +81,11 @@ export class ArgumentModel {
   #shapeScore(value: ArgumentFeatures): number {
     top.clear()
     this.#shape?.surprise(value.shape, top)
-    return top.sum
+    return top.norm
   }
 
   #gramScore(value: ArgumentFeatures): number {
-    top.clear()
-    this.#grams?.surprise(value.grams, top)
-    return top.sum
+    return this.#grams?.surprise(value.grams) ?? 0
   }
 
   /** Decades of evidence against a value; with `findings`, also in words. */
@@ -114,8 +111,8 @@ export class ArgumentModel {
       "character sequences seen before",
       `${placeName(value.path)}: sequences never seen`
     )
-    const content = Math.max(shape, grams) + agreement * Math.min(shape, grams)
-    if (content > most) most = content
+    if (shape > most) most = shape
+    if (grams > most) most = grams
     if (value.mask !== 0 && this.#masks !== undefined) {
       const mask = this.#masks.evidence(value.mask)
       findings?.add(
@@ -229,7 +226,7 @@ export class ArgumentModel {
     this.#shape = part(() => new ShapeModel())
     this.#shapeTail = part(() => new TailSample(surprise))
     this.#grams = part(() => new GramModel())
-    this.#gramTail = part(() => new TailSample(surprise))
+    this.#gramTail = part(() => new TailSample(rarity))
     this.#values = part(() => new Novelty(valuesMax))
     this.#masks = part(() => new Novelty(valuesMax))
     this.#sizes = part(() => new TailSample(size))

@@ -7,8 +7,8 @@ const scoresMin = 16
 const share = 4
 /** Fewest points of the fitted tail. */
 const tailMin = 8
-/** Decades a tail falls per unit of score at most: scores are decades already. */
-const scaleMin = 0.25
+/** Nats that a tail falls per unit of score at most: scores are decades already. */
+const scaleMin = Math.LOG10E
 /** Smallest p-value that extrapolation claims. */
 export const pMin = 1e-9
 
@@ -21,7 +21,8 @@ export interface Tail {
 /**
  * Turns scores into p-values by their rank among the scores of normal calls: (k + 1) / (n + 1), which bounds the false
  * alarms of exchangeable traffic whatever the score means (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
- * World", 2005). Beyond the largest score the tail goes on as an exponential, and the answer says so.
+ * World", 2005). Beyond the largest score the tail goes on as the predictive distribution of an exponential
+ * fitted to the k largest (shape 1/2k), which is the more careful the fewer they are; the answer says so.
  */
 export class ScoreSample {
   readonly #sorted: Float64Array
@@ -30,7 +31,7 @@ export class ScoreSample {
   readonly #tail: number
 
   constructor(scores: Float64Array) {
-    const sorted = this.#sorted = scores.slice().sort()
+    const sorted = this.#sorted = scores.toSorted()
     const size = sorted.length
     const tail = this.#tail = Math.min(size, Math.max(tailMin, size >>> 4))
     this.#threshold = size === 0 ? 0 : sorted[size - tail]!
@@ -61,7 +62,8 @@ export class ScoreSample {
     }
     const rank = (size - low + 1) / (size + 1)
     if (low < size || size === 0) return { p: rank, extrapolated: false }
-    const fitted = (this.#tail / (size + 1)) * Math.exp(-(score - this.#threshold) / this.#scale)
+    const excess = (score - this.#threshold) / this.#scale
+    const fitted = (this.#tail / (size + 1)) * (1 + excess / (2 * this.#tail)) ** (-2 * this.#tail)
     return { p: Math.max(pMin, Math.min(rank, fitted)), extrapolated: true }
   }
 }

@@ -1,12 +1,14 @@
 import type { Reader, Writer } from "./Bytes.ts"
 import { CountTable } from "./CountTable.ts"
-import { TopFive } from "./TopFive.ts"
+import type { TopFive } from "./TopFive.ts"
 
 /** Marks before the first and after the last symbol of a shape; shapes never contain them. */
 export const start = 2
 export const end = 3
 /** Symbols a shape can be made of: what a symbol never seen costs at order 0. */
 const alphabet = 128
+/** What a symbol keeps of its probability after a symbol never seen: nothing is expected there. */
+const unknownContext = 0.5
 /** Most n-grams that the model of one argument keeps (8 bytes each). */
 const gramsMax = 4096
 /** In a value of the table: number of times seen (low bits), distinct symbols that followed (high bits). */
@@ -21,7 +23,7 @@ const halve = (value: number): number => {
 
 /**
  * A 4-gram model of shape symbols with Witten-Bell back-off: how surprising is each symbol after the three before it.
- * A shape's score is the sum of its five most surprising symbols, so that a long ordinary value is not surprising for
+ * A shape's score is made of its five most surprising symbols, so that a long ordinary value is not surprising for
  * its length, and an attack cannot dilute itself in ordinary text.
  *
  * Source: Witten and Bell, "The zero-frequency problem" (IEEE Trans. Information Theory 37, 1991), method C.
@@ -77,7 +79,7 @@ export class ShapeModel {
       const gram2 = table.get(((context & 0xff) << 8 | symbol) >>> 0)
       const gram3 = table.get(((context & 0xffff) << 8 | symbol) >>> 0)
       let p = ((gram1 & countMask) + escape) / total
-      if (one !== 0) p = blend(gram2, one, p)
+      p = one === 0 ? p * unknownContext : blend(gram2, one, p)
       if (two !== 0) p = blend(gram3, two, p)
       if (three !== 0) p = blend(table.get((context << 8 | symbol) >>> 0), three, p)
       top.add(-Math.log(p), i)

@@ -5,7 +5,7 @@ const sampleMin = 32
 const ready = 8
 /** Share of the sample above which the tail is fitted. */
 const tailShare = 0.1
-const tailMin = 5
+const tailMin = 8
 /** Smallest p-value that an extrapolated tail claims: beyond it there is no more evidence, only arithmetic. */
 const evidenceMax = 12
 
@@ -21,9 +21,9 @@ export interface TailOptions {
 
 /**
  * A bounded sample of the newest values, and how improbable a value is above or below it, in decades: 3 means one in a
- * thousand. Inside the sample the answer is the rank; beyond its outer tenth it is an exponential tail fitted to the
- * mean excess, the generalised Pareto tail with shape 0 (Pickands 1975; Davison and Smith 1990), the least committing
- * one for the log-scaled values kept here.
+ * thousand. Inside the sample the answer is the rank (0 up to the middle); beyond its outer tenth it is an exponential tail fitted to the
+ * mean excess of k values, whose predictive distribution is a generalised Pareto tail with shape 1/k (Pickands 1975;
+ * Davison and Smith 1990): the fewer values it rests on, the more slowly it falls.
  */
 export class TailSample {
   readonly #options: TailOptions
@@ -35,6 +35,7 @@ export class TailSample {
   #high = 0
   #highScale = 1
   #low = 0
+  #middle = 0
   #lowScale = 1
 
   constructor(options: TailOptions) {
@@ -78,7 +79,7 @@ export class TailSample {
     const size = Math.min(kept, wanted)
     const sorted = new Float32Array(size)
     for (let i = 0; i < size; i++) sorted[i] = this.#ring[(this.#count - 1 - i) % this.#ring.length]!
-    this.#sorted = sorted.sort()
+    this.#sorted = sorted.toSorted()
     this.#refreshAt = this.#count + Math.max(4, this.#count >> 2)
     this.#fit()
   }
@@ -97,6 +98,7 @@ export class TailSample {
       below += low - sorted[i]!
     }
     const scaleMin = this.#options.scaleMin
+    this.#middle = sorted[size >> 1]!
     this.#high = high
     this.#low = low
     this.#highScale = Math.max(scaleMin, above / tail)
@@ -107,8 +109,9 @@ export class TailSample {
   above(value: number): number {
     const size = this.#sorted.length
     if (size < ready) return 0
+    if (value <= this.#middle) return 0
     const excess = value - this.#high
-    if (excess <= 0) return -Math.log10(this.#rankAbove(value))
+    if (excess <= 0) return rankEvidence(size - this.#countBelow(value), size)
     return decades(excess / this.#highScale, size)
   }
 
@@ -116,14 +119,10 @@ export class TailSample {
   below(value: number): number {
     const size = this.#sorted.length
     if (size < ready) return 0
+    if (value >= this.#middle) return 0
     const excess = this.#low - value
-    if (excess <= 0) return -Math.log10((this.#countUpTo(value) + 1) / (size + 1))
+    if (excess <= 0) return rankEvidence(this.#countUpTo(value), size)
     return decades(excess / this.#lowScale, size)
-  }
-
-  #rankAbove(value: number): number {
-    const size = this.#sorted.length
-    return (size - this.#countBelow(value) + 1) / (size + 1)
   }
 
   /** Number of sample values below `value` (binary search). */
@@ -177,7 +176,10 @@ export class TailSample {
   }
 }
 
+/** Decades of (count + 1) / (size + 1); only the outer half is asked for, what is ordinary speaks for nothing. */
+const rankEvidence = (count: number, size: number): number => Math.log10((size + 1) / (count + 1))
+
 const decades = (excess: number, size: number): number => {
   const tail = Math.min(size, Math.max(tailMin, Math.floor(size * tailShare)))
-  return Math.min(evidenceMax, -Math.log10((tail + 1) / (size + 1)) + excess * Math.LOG10E)
+  return Math.min(evidenceMax, -Math.log10((tail + 1) / (size + 1)) + tail * Math.LOG10E * Math.log1p(excess / tail))
 }

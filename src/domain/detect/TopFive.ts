@@ -22,9 +22,14 @@ export class TopFive {
     places[at] = place
   }
 
-  /** Sum of the five. */
-  get sum(): number {
+  /**
+   * The five together, as their norm of order 1.5: between their sum, to which several small surprises add up, and the
+   * largest, beside which they vanish.
+   */
+  get norm(): number {
     const values = this.values
-    return values[0]! + values[1]! + values[2]! + values[3]! + values[4]!
+    let sum = 0
+    for (let i = 0; i < 5 && values[i]! > 0; i++) sum += values[i]! * Math.sqrt(values[i]!)
+    return Math.cbrt(sum * sum)
   }
 }

@@ -1,6 +1,6 @@
 import { gramsMax, shapeLengthMax } from "../CallFeatures.ts"
 import type { KeyedHash } from "../KeyedHash.ts"
-import { classOf, digits, letters, mixed, repeat, signSymbol } from "./Symbols.ts"
+import { classOf, digit, digits, letter, letters, mixed, repeat, signSymbol } from "./Symbols.ts"
 
 /** Most characters of one string that are read: of a longer one the head and the tail (its size stays exact). */
 export const charactersMax = 8192
@@ -96,12 +96,15 @@ export class StringDescriber {
           i++
         }
         if (i === length && runCount < maskRunsMax) runs[runCount++] = (kind << 16) | Math.min(i - runStart, runMax)
+        if (i - start === 1) symbol = kind === 1 ? letter : digit
       }
       symbols[count++] = symbol
       hash = Math.imul(hash ^ symbol, 0x01000193)
-      if (i - start > 1 && symbol !== letters && symbol !== digits && symbol !== mixed) {
-        symbols[count++] = repeat
-        hash = Math.imul(hash ^ repeat, 0x01000193)
+      if (kind === 0) {
+        for (let marks = repeatMarks(i - start); marks > 0; marks--) {
+          symbols[count++] = repeat
+          hash = Math.imul(hash ^ repeat, 0x01000193)
+        }
       }
     }
     this.form.mask = this.#hash.words(runs, runCount) || 1
@@ -177,6 +180,9 @@ export class StringDescriber {
     return this.#gramBuckets[at] = this.#hash.pair(gram, 0x67726d33)
   }
 }
+
+/** How a run of one sign is marked: not, for two, for a few, for many. */
+const repeatMarks = (length: number): number => length < 2 ? 0 : length < 3 ? 1 : length < 8 ? 2 : 3
 
 /** Sorts, removes duplicates; of too many keeps the smallest buckets, a sample that the key makes unpredictable. */
 const sortedDistinct = (buckets: Uint16Array, count: number): ReadonlyArray<number> => {

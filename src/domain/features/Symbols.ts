@@ -3,9 +3,14 @@
  * fit one 32-bit word and a shape is one byte a symbol on the wire.
  */
 
-/** Symbols: a run of letters, of digits, of both; a character outside ASCII that is neither; the repeat mark `×`. */
+/**
+ * Symbols: a run of letters, of digits, of both; a single letter or digit, which in formats (`5-b`, `s/n`) is not a
+ * word; a character outside ASCII that is neither; the repeat mark `×`.
+ */
 export const letters = 0x61
+export const letter = 0x62
 export const digits = 0x30
+export const digit = 0x31
 export const mixed = 0x77
 export const foreign = 0xa4
 export const repeat = 0xd7
@@ -58,6 +63,10 @@ export const symbolName = (symbol: number): string => {
   switch (symbol) {
     case letters:
       return "letters"
+    case letter:
+      return "a single letter"
+    case digit:
+      return "a single digit"
     case digits:
       return "digits"
     case mixed:
