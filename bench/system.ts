@@ -57,7 +57,7 @@ export const withSystem = async <A>(
 export const train = Effect.gen(function*() {
   const agent = yield* CellAgent
   for (let i = 0; i < learnedCalls; i++) {
-    yield* wrapped(...transferArguments(i))
+    yield* Effect.ignore(wrapped(...transferArguments(i)))
     if (i % 100 === 0) yield* Effect.yieldNow
   }
   yield* agent.flush

@@ -69,12 +69,12 @@ export const wrap: {
   <This, Args extends Array<unknown>, A, E, R, A2, E2, R2>(
     name: string,
     f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-    options: WrapOptionsOnBlocked<NoInfer<Args>, A2, E2, R2>
+    options: WrapOptionsOnBlocked<Args, A2, E2, R2>
   ): (this: This, ...args: Args) => Effect.Effect<A | A2, E | E2, R | R2 | Service.Monitor>
   <This, Args extends Array<unknown>, A, E, R>(
     name: string,
     f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-    options?: WrapOptions<NoInfer<Args>>
+    options?: WrapOptions<Args>
   ): (this: This, ...args: Args) => Effect.Effect<A, E | CallBlocked, R | Service.Monitor>
 } = <This, Args extends Array<unknown>, A, E, R>(
   name: string,
@@ -116,7 +116,7 @@ export const wrap: {
 export const wrapStream = <This, Args extends Array<unknown>, A, E, R>(
   name: string,
   f: (this: This, ...args: Args) => Stream.Stream<A, E, R>,
-  options?: WrapOptions<NoInfer<Args>>
+  options?: WrapOptions<Args>
 ): (this: This, ...args: Args) => Stream.Stream<A, E | CallBlocked, R | Service.Monitor> => {
   const site = Site.make(name, f.length, options)
   return rename(function(this: This, ...args: Args) {

@@ -36,7 +36,7 @@ export interface PicRuntime {
   readonly wrap: <This, Args extends Array<unknown>, A>(
     name: string,
     f: (this: This, ...args: Args) => PromiseLike<A> | A,
-    options?: WrapAsyncOptions<NoInfer<Args>, NoInfer<A>>
+    options?: WrapAsyncOptions<Args, NoInfer<A>>
   ) => (this: This, ...args: Args) => Promise<A>
   /** Groups the calls that `run` makes, now and later, into one session. */
   readonly withSession: <A>(session: string, run: () => A) => A

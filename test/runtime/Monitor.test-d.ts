@@ -56,6 +56,10 @@ describe("Monitor.wrap", () => {
         return from
       }
     })
+    const some = Monitor.wrap("payments.transfer", move, { subject: (from: string) => from })
+    expectTypeOf(some).parameters.toEqualTypeOf<[from: string, to: string, cents: number]>()
+    // @ts-expect-error the first parameter is a string
+    Monitor.wrap("payments.transfer", move, { subject: (from: number) => String(from) })
   })
   it("with onBlocked there is no CallBlocked left", () => {
     expectTypeOf(Monitor.wrap("payments.transfer", move, { onBlocked: () => ({} as Effect.Effect<"no", "E2", never>) }))

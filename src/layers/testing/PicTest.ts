@@ -1,5 +1,6 @@
 import * as Layer from "effect/Layer"
 import type { SettingsInput } from "../../domain/Settings.ts"
+import type { CryptoCore } from "../../services/CryptoCore.ts"
 import * as PicClock from "../agent/PicClock.ts"
 import * as PicConfig from "../config/PicConfig.ts"
 import * as KeyManager from "../crypto/KeyManager.ts"
@@ -15,6 +16,8 @@ export interface PicTestOptions {
   readonly settings?: SettingsInput | undefined
   /** Layers that stand in for shipped ones, by the name of the service. */
   readonly overrides?: Embedded.Overrides | undefined
+  /** Stands in for the seeded primitives. */
+  readonly crypto?: Layer.Layer<CryptoCore> | undefined
   /** Seed of all randomness. Default 1. */
   readonly seed?: number | undefined
 }
@@ -35,7 +38,7 @@ export const layerWith = (options: PicTestOptions) =>
         rollout: { mode: "enforce", ...options.settings?.rollout }
       }),
       PicClock.layer,
-      SeededCrypto.layer(options.seed ?? 1)
+      options.crypto ?? SeededCrypto.layer(options.seed ?? 1)
     ))
   )
 
