@@ -17,6 +17,9 @@ const classOf: Readonly<Record<BrainLinkError["reason"]["_tag"], FailureClass>> 
   LinkRejected: "Stale"
 }
 
+/** How long a late reply may still finish after its caller was answered, in ms: longer than any lock that passes by itself. */
+export const lateMsMax = 30_000
+
 /**
  * Waits for a reply, at most `timeoutMs`. Never fails; an interruption of the caller passes through.
  *
@@ -31,9 +34,10 @@ export const awaitReply = (
   Effect.flatMap(Effect.forkDetach(reply, { startImmediately: true }), (fiber) => {
     const done = fiber.pollUnsafe()
     if (done !== undefined) return Effect.succeed(classify(done, options.onDefect))
-    const giveUp = Effect.sync(() => {
-      if (!options.keep) fiber.interruptUnsafe()
-    })
+    const stop = Effect.sync(() => fiber.interruptUnsafe())
+    const giveUp: Effect.Effect<unknown> = options.keep
+      ? Effect.forkDetach(Effect.andThen(Effect.timeoutOption(Fiber.await(fiber), lateMsMax), stop))
+      : stop
     return Fiber.await(fiber).pipe(
       Effect.timeoutOption(Math.max(0, options.timeoutMs)),
       Effect.onInterrupt(() => giveUp),
