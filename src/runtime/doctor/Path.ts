@@ -8,7 +8,7 @@ import { BrainConnector } from "../../services/BrainConnector.ts"
 import { BrainCore } from "../../services/BrainCore.ts"
 import { BrainLink } from "../../services/BrainLink.ts"
 import { CellAgent } from "../../services/CellAgent.ts"
-import { EventQueue } from "../../services/EventQueue.ts"
+import { EventQueue, type QueueItem } from "../../services/EventQueue.ts"
 import { Monitor } from "../../services/Monitor.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import { SecureTransport } from "../../services/SecureTransport.ts"
@@ -25,8 +25,18 @@ const signAndSend = Effect.gen(function*() {
   return { transport, link, request, reply: yield* link.send(request.frame) }
 })
 
+/** How many events the brain received while something ran. */
+const receivedWhile = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const brain = yield* BrainCore
+    const before = yield* brain.status
+    const result = yield* run
+    const after = yield* brain.status
+    return { result, received: after.eventsReceived - before.eventsReceived }
+  })
+
 const altered = (frame: Uint8Array, offset: number): Uint8Array => {
-  const copy = frame.slice()
+  const copy = Uint8Array.from(frame)
   copy[offset] = (copy[offset] ?? 0) ^ 1
   return copy
 }
@@ -34,7 +44,11 @@ const altered = (frame: Uint8Array, offset: number): Uint8Array => {
 const link = probe(
   "BrainLink",
   "a signed canary reaches the brain and is answered",
-  Effect.map(signAndSend, ({ reply }) => unless(reply.length > 0, "the answer is empty"))
+  Effect.map(receivedWhile(signAndSend), ({ received, result: { reply } }) =>
+    firstOf(
+      unless(reply.length > 0, "the answer is empty"),
+      unless(received > 0, "the message did not reach the brain")
+    ))
 )
 
 const transport = probe(
@@ -84,44 +98,44 @@ const replay = probe(
   })
 )
 
-/** The queue is probed in one synchronous step while it is empty, so no worker and no event of the application is touched. */
+/** Canaries put into the queue at most: woken workers take the first few at once, and ignore them. */
+const queuedMax = 256
+
+/**
+ * Puts canaries into the empty queue until one stays, looks, and takes them out again: one synchronous step, so that no
+ * event of the application is touched. `undefined` while the application's own events are in the queue.
+ */
+const withQueued = <A>(look: (out: () => QueueItem | undefined, item: QueueItem) => A) =>
+  Effect.gen(function*() {
+    const events = yield* EventQueue
+    const event = yield* canaryEvent(canaryArguments(3))
+    return yield* Effect.sync(() => {
+      if (events.utilizationUnsafe() > 0) return undefined
+      const item: QueueItem = { event, bytes: 1, priority: event.priority, dropped: () => {} }
+      for (let i = 0; i < queuedMax && events.utilizationUnsafe() === 0; i++) events.enqueueUnsafe(item)
+      const seen = look(events.dequeueUnsafe, item)
+      for (let left = 0; left < queuedMax && events.dequeueUnsafe() !== undefined; left++);
+      return seen
+    })
+  })
+
 const queue = probe(
   "EventQueue",
   "what is queued comes out, and is counted",
-  Effect.gen(function*() {
-    const events = yield* EventQueue
-    const backpressure = yield* BackpressureController
-    const event = yield* canaryEvent(canaryArguments(3))
-    const item = { event, bytes: 1, priority: event.priority, dropped: () => {} }
-    if (events.utilizationUnsafe() > 0) return undefined
-    events.enqueueUnsafe(item)
-    const utilization = events.utilizationUnsafe()
-    const signal = backpressure.checkAndSignalUnsafe()
-    const out = events.dequeueUnsafe()
-    return firstOf(
-      unless(utilization > 0, "a queued event is not counted"),
-      unless(out === item, "a queued event did not come out"),
-      unless(signal.queueUtilization >= 0 && signal.queueUtilization <= 1, "the signal is no fraction")
-    )
-  })
+  withQueued((out, item) => unless(out() === item, "a queued event did not come out"))
 )
 
 const backpressure = probe(
   "BackpressureController",
   "the signal tells how full the queue is",
-  Effect.gen(function*() {
-    const controller = yield* BackpressureController
-    const events = yield* EventQueue
-    const event = yield* canaryEvent(canaryArguments(3))
-    if (events.utilizationUnsafe() > 0) return undefined
-    events.enqueueUnsafe({ event, bytes: 1, priority: event.priority, dropped: () => {} })
-    const signal = controller.checkAndSignalUnsafe()
-    events.dequeueUnsafe()
-    return firstOf(
-      unless(signal.queueUtilization > 0, "the signal does not see a queued event"),
-      unless(signal.active || signal.recommendedRate === 1, "a rate below 1 is recommended without need")
-    )
-  })
+  Effect.flatMap(BackpressureController, (controller) =>
+    withQueued(() => {
+      const signal = controller.checkAndSignalUnsafe()
+      return firstOf(
+        unless(signal.queueUtilization > 0, "the signal does not see a queued event"),
+        unless(signal.active || signal.recommendedRate === 1, "a rate below 1 is recommended without need")
+      )
+    }))
 )
 
 const batch = probe(
@@ -150,10 +164,13 @@ const connector = probe(
   Effect.gen(function*() {
     const connection = yield* BrainConnector
     const event = yield* canaryEvent(canaryArguments(6))
-    const decision = yield* connection.sendEvent(event, { enforced: true, failMode: undefined })
+    const { received, result: decision } = yield* receivedWhile(
+      connection.sendEvent(event, { enforced: true, failMode: undefined })
+    )
     const failed = ["fail_open", "fail_closed", "last_known_good"].includes(decision.source)
     return firstOf(
       unless(!failed, `the fail policy decided: ${decision.reason}`),
+      unless(received > 0, "the event did not reach the brain"),
       unless(decision.eventId === event.id, "the decision names another event"),
       unless(yield* connection.isAvailable, "the brain is said to be unavailable")
     )
