@@ -14,6 +14,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 const base64Url = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
 
+/** Hexadecimal never begins like a formula, as base64url may. */
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
 /** The text of a record's body as stored, or `undefined` where it is not text. */
 export const bodyText = (record: AuditRecord): string | undefined => {
   try {
@@ -80,9 +83,9 @@ export const toCsv = (record: AuditRecord): string =>
     new Date(record.time).toISOString(),
     record.kind,
     functionOf(record),
-    bodyText(record) ?? base64Url(record.body),
+    bodyText(record) ?? hex(record.body),
     record.keyId,
-    base64Url(record.prevHash),
-    base64Url(record.hash),
-    base64Url(record.mac)
+    hex(record.prevHash),
+    hex(record.hash),
+    hex(record.mac)
   ].map(csvCell).join(",")

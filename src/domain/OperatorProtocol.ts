@@ -38,11 +38,11 @@ export const OperatorCommand = Schema.TaggedUnion({
 })
 export type OperatorCommand = typeof OperatorCommand.Type
 
-/** A change that returns to its configured value by itself. */
+/** A change that returns to what is configured by itself, at `until` (epoch ms). */
 export const Weakening = Schema.Struct({
-  key: Schema.String,
+  what: Schema.Literals(["fail_mode", "rollout"]),
   until: Schema.Finite,
-  returnsTo: Schema.Union([Schema.String, Schema.Finite])
+  returnsTo: Schema.String
 })
 export type Weakening = typeof Weakening.Type
 

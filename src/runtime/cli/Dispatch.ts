@@ -19,9 +19,9 @@ export const version = (): string => {
   return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown"
 }
 
-const rooted = <Name extends string, Input, Context, E, R>(
-  command: Command.Command<Name, Input, Context, E, R>
-) =>
+const rooted = <Name extends string, Input, Context, E>(
+  command: Command.Command<Name, Input, Context, E, Command.Environment>
+): Run =>
   Command.runWith(
     Command.make("pic").pipe(Command.withDescription(description), Command.withSubcommands([command])),
     { version: version() }

@@ -34,7 +34,7 @@ const renderState = (answer: Schema.Json): string => {
   return [
     mode === "observe" ? "OBSERVING: nothing is blocked" : `ENFORCING for ${percent} % of subjects`,
     `fail mode: ${failMode}`,
-    ...weakenings.map(({ key, returnsTo, until }) => `${key} returns to ${returnsTo} at ${Output.time(until)}`)
+    ...weakenings.map(({ returnsTo, until, what }) => `${what} returns to ${returnsTo} at ${Output.time(until)}`)
   ].join("\n")
 }
 

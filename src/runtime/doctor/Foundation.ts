@@ -53,11 +53,11 @@ const primitives = probe(
   "MACs, hashes, random bytes and signatures are real",
   Effect.gen(function*() {
     const crypto = yield* CryptoCore
-    const root = Redacted.make(crypto.randomBytesUnsafe(32).slice())
+    const root = Redacted.make(Uint8Array.from(crypto.randomBytesUnsafe(32)))
     const derive = (purpose: string) => crypto.deriveKeyUnsafe(root, { id: "doctor", purpose, info: "doctor" })
     const key = derive("a")
     const message = text.encode("canary")
-    const mac = crypto.macUnsafe(key, message).slice()
+    const mac = Uint8Array.from(crypto.macUnsafe(key, message))
     const pair = crypto.generateSigningKeyUnsafe()
     const signature = crypto.signUnsafe(pair.seed, message)
     const altered = text.encode("Canary")
@@ -67,7 +67,7 @@ const primitives = probe(
       unless(!crypto.verifyMacUnsafe(key, altered, mac), "a MAC of another message is accepted"),
       unless(!crypto.verifyMacUnsafe(derive("b"), message, mac), "a MAC of another purpose is accepted"),
       unless(hex(crypto.sha256Unsafe(text.encode("abc"))) === sha256Abc, "SHA-256 is wrong"),
-      unless(!same(crypto.randomBytesUnsafe(16).slice(), crypto.randomBytesUnsafe(16)), "random bytes repeat"),
+      unless(!same(Uint8Array.from(crypto.randomBytesUnsafe(16)), crypto.randomBytesUnsafe(16)), "random bytes repeat"),
       unless(crypto.verifySignatureUnsafe(pair.publicKey, message, signature), "a genuine signature is refused"),
       unless(!crypto.verifySignatureUnsafe(pair.publicKey, altered, signature), "a signature of another message is accepted")
     )
@@ -82,7 +82,7 @@ const keys = probe(
     const manager = yield* KeyManager
     const message = text.encode("canary")
     const event = manager.getActiveKeyUnsafe("event")
-    const mac = crypto.macUnsafe(event, message).slice()
+    const mac = Uint8Array.from(crypto.macUnsafe(event, message))
     const verifies = manager.verifyKeyUnsafe("event", event.id)
     const signature = manager.signCheckpointUnsafe(message)
     const info = yield* manager.list
@@ -109,7 +109,7 @@ const state = probe(
   Effect.gen(function*() {
     const crypto = yield* CryptoCore
     const store = yield* StateStore
-    const bytes = crypto.randomBytesUnsafe(16).slice()
+    const bytes = Uint8Array.from(crypto.randomBytesUnsafe(16))
     yield* store.save("pic.doctor", bytes)
     const entry = yield* store.load("pic.doctor")
     return unless(entry._tag === "Found" && same(entry.bytes, bytes), `the canary is ${entry._tag.toLowerCase()} or altered`)

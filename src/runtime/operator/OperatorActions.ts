@@ -4,7 +4,6 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { AuditBody, AuditKind } from "../../domain/audit/AuditRecord.ts"
 import { type OperatorCommand, type OperatorReply, weakeningSecondsDefault } from "../../domain/OperatorProtocol.ts"
-import type { SettingKey } from "../../domain/SettingKeys.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
 import { BrainCore } from "../../services/BrainCore.ts"
@@ -64,42 +63,39 @@ export const make: Effect.Effect<
    * change that strengthens goes ahead, since refusing it would leave the weaker state.
    */
   const change = (
-    kind: "mode" | "rollout",
+    what: Weakenings.Watched,
     wanted: RuntimeChange,
-    keys: ReadonlySet<SettingKey>,
     forSeconds: number | undefined
   ): Effect.Effect<OperatorReply> =>
     Effect.gen(function*() {
-      const { cellagent, rollout } = config.settingsUnsafe()
-      const requested = { ...wanted.rollout, ...(wanted.fail_mode === undefined ? {} : { failMode: wanted.fail_mode }) }
+      const before = config.settingsUnsafe()
       const next = {
-        ...config.settingsUnsafe(),
-        cellagent: { ...cellagent, fail_mode: wanted.fail_mode ?? cellagent.fail_mode },
-        rollout: { mode: wanted.rollout?.mode ?? rollout.mode, percent: wanted.rollout?.percent ?? rollout.percent }
+        ...before,
+        cellagent: { ...before.cellagent, fail_mode: wanted.fail_mode ?? before.cellagent.fail_mode },
+        rollout: { ...before.rollout, ...wanted.rollout }
       }
-      const weaker = weakenings.weakened(next).filter((key) => keys.has(key))
-      if (forSeconds !== undefined && weaker.length === 0) {
+      const weaker = weakenings.weakens(what, next)
+      if (forSeconds !== undefined && !weaker) {
         return refused("--for is only for a change that is weaker than the configuration; this one is not and stays")
       }
       const seconds = forSeconds ?? weakeningSecondsDefault
-      const body = { requested, ...(weaker.length > 0 ? { weakens: weaker.join(), forSeconds: seconds } : {}) }
-      const recorded = yield* record("operator", { action: kind, ...body })
-      if (!recorded && weaker.length > 0) {
+      const body: AuditBody = {
+        action: what,
+        ...(wanted.fail_mode === undefined ? {} : { failMode: wanted.fail_mode }),
+        ...wanted.rollout,
+        ...(weaker ? { weakens: true, forSeconds: seconds } : {})
+      }
+      const recorded = yield* record("operator", body)
+      if (!recorded && weaker) {
         return refused("nothing was changed: the change weakens the protection and its audit record could not be written")
       }
       const applied = yield* Effect.result(config.change(wanted))
       if (Result.isFailure(applied)) {
-        yield* record("operator", { action: kind, requested, refused: applied.failure.message })
+        yield* record("operator", { ...body, refused: applied.failure.message })
         return refused(applied.failure.message)
       }
-      yield* weakenings.note(applied.success, keys, seconds)
-      yield* record("operator", {
-        action: kind,
-        done: true,
-        ...body,
-        from: { mode: rollout.mode, percent: rollout.percent, failMode: cellagent.fail_mode },
-        to: { ...applied.success.rollout, failMode: applied.success.cellagent.fail_mode }
-      })
+      yield* weakenings.note(what, applied.success, seconds)
+      yield* record("operator", { ...body, done: true })
       return done(yield* rolloutState)
     })
 
@@ -112,15 +108,11 @@ export const make: Effect.Effect<
       case "RolloutSet": {
         const { forSeconds, mode, percent } = command
         if (mode === undefined && percent === undefined) return Effect.succeed(refused("nothing to set: mode or percent"))
-        const keys = new Set<SettingKey>([
-          ...(mode === undefined ? [] : ["rollout.mode" as const]),
-          ...(percent === undefined ? [] : ["rollout.percent" as const])
-        ])
         const rollout = { ...(mode === undefined ? {} : { mode }), ...(percent === undefined ? {} : { percent }) }
-        return change("rollout", { rollout }, keys, forSeconds)
+        return change("rollout", { rollout }, forSeconds)
       }
       case "ModeSet":
-        return change("mode", { fail_mode: command.failMode }, new Set(["cellagent.fail_mode"]), command.forSeconds)
+        return change("fail_mode", { fail_mode: command.failMode }, command.forSeconds)
       case "Doctor":
         return Effect.andThen(
           record("operator", { action: "doctor", note: "a forged and a replayed canary follow and must be refused" }),

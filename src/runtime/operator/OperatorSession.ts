@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   return (socket) => {
-    const nonce = crypto.randomBytesUnsafe(nonceLength).slice()
+    const nonce = Uint8Array.from(crypto.randomBytesUnsafe(nonceLength))
     let received = Buffer.alloc(0)
     const onData = (chunk: Buffer): void => {
       received = Buffer.concat([received, chunk])
