@@ -7,6 +7,7 @@ import {
   pathLengthMax
 } from "../CallFeatures.ts"
 import { KeyedHash } from "../KeyedHash.ts"
+import { entropy, readBytes } from "./BinaryForm.ts"
 import { fieldName } from "./FieldName.ts"
 import { StringDescriber } from "./StringDescriber.ts"
 
@@ -16,8 +17,6 @@ export const depthMax = 4
 export const entriesMax = 32
 /** Characters read per call, over all its strings; further strings are described by type and size. */
 export const charactersPerCallMax = 16_384
-/** Bytes of a binary value that are read. */
-const bytesMax = 1024
 /** Paths kept in the memo; names of fields come from code, so few suffice. */
 const pathsMax = 4096
 const sizeMax = 0xffff_ffff
@@ -33,6 +32,7 @@ export interface ObjectProbe {
   readonly isSet: (value: object) => boolean
   readonly isDate: (value: object) => boolean
   readonly isError: (value: object) => boolean
+  readonly isArrayBuffer: (value: object) => boolean
 }
 
 interface Pending {
@@ -217,7 +217,7 @@ export class CallDescriber {
       const probe = this.#probe
       if (probe.isProxy(value)) {
         found.push(describeForm(path, "opaque", 0))
-      } else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+      } else if (ArrayBuffer.isView(value) || probe.isArrayBuffer(value)) {
         found.push(this.#binary(value, path))
       } else if (probe.isDate(value)) {
         const time = dateTime.call(value)
@@ -328,21 +328,12 @@ export class CallDescriber {
     this.#value(descriptor?.value, path, container.depth + 1, container)
   }
 
-  #binary(value: ArrayBufferView | ArrayBuffer, path: string): ArgumentFeatures {
-    const bytes = ArrayBuffer.isView(value)
-      ? new Uint8Array(value.buffer, value.byteOffset, Math.min(value.byteLength, bytesMax))
-      : new Uint8Array(value, 0, Math.min(value.byteLength, bytesMax))
-    const counts = new Uint16Array(256)
-    for (let i = 0; i < bytes.length; i++) counts[bytes[i]!] = counts[bytes[i]!]! + 1
-    let entropy = 0
-    for (let i = 0; i < 256; i++) {
-      const share = counts[i]! / bytes.length
-      if (share > 0) entropy -= share * Math.log2(share)
-    }
+  #binary(value: object, path: string): ArgumentFeatures {
+    const { bytes, size } = readBytes(value)
     return {
-      ...describeForm(path, "binary", Math.min(value.byteLength, sizeMax)),
+      ...describeForm(path, "binary", Math.min(size, sizeMax)),
       value: this.#hash.bytes(bytes) || 1,
-      magnitude: roundMagnitude(entropy)
+      magnitude: roundMagnitude(entropy(bytes))
     }
   }
 

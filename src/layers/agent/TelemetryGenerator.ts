@@ -12,7 +12,8 @@ export const probe: ObjectProbe = {
   isMap: NodeUtil.types.isMap,
   isSet: NodeUtil.types.isSet,
   isDate: NodeUtil.types.isDate,
-  isError: NodeUtil.types.isNativeError
+  isError: NodeUtil.types.isNativeError,
+  isArrayBuffer: NodeUtil.types.isAnyArrayBuffer
 }
 
 /** The description of arguments that could not be described: their number, and that something is missing. */

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest"
+import { event, random, search, trained } from "./support.ts"
+
+const searches = (seed: number, count: number) => {
+  const next = random(seed)
+  return Array.from({ length: count }, () => event("shop.search", search(next)))
+}
+const alpha = 0.01
+
+describe("poisoning", () => {
+  it("does not learn an attack that is repeated 10,000 times", () => {
+    const detector = trained(searches(41, 2000))
+    const next = random(42)
+    let blocked = 0
+    for (let i = 0; i < 10_000; i++) {
+      const attack = event("shop.search", ["1' union select password from users--", 1])
+      const verdict = detector.score(attack)
+      if (verdict.pValue <= alpha) blocked++
+      else detector.learn(attack, verdict)
+      expect(detector.learn(attack, verdict)).toBe(verdict.pValue > alpha)
+      if (i % 10 === 0) {
+        const normal = event("shop.search", search(next))
+        detector.learn(normal, detector.score(normal))
+      }
+    }
+    expect(blocked).toBe(10_000)
+  })
+
+  it("is not led by a patient attacker who raises a value slowly", () => {
+    const next = random(43)
+    const calls = Array.from({ length: 2000 }, () => event("transfer", [100 + Math.floor(next() * 900)]))
+    const detector = trained(calls)
+    let value = 1000
+    for (let i = 0; i < 20_000; i++) {
+      const step = event("transfer", [value])
+      const verdict = detector.score(step)
+      if (verdict.pValue <= alpha) value *= 0.98
+      else {
+        detector.learn(step, verdict)
+        value *= 1.01
+      }
+    }
+    expect(detector.score(event("transfer", [50_000])).pValue).toBeLessThanOrEqual(alpha)
+    expect(value).toBeLessThan(20_000)
+  })
+
+  it("would be led, if it learned everything", () => {
+    const gullible = trained(searches(44, 2000))
+    const attack = () => event("shop.search", ["1' union select password from users--", 1])
+    for (let i = 0; i < 10_000; i++) gullible.learn(attack(), { state: "ready", score: 0, pValue: 1, findings: [] })
+    expect(gullible.score(attack()).pValue).toBeGreaterThan(alpha)
+  })
+})
