@@ -17,7 +17,9 @@ export const describeCause = (cause: unknown): string => {
 
 /** The first error or defect inside an Effect `Cause`, or the value itself. */
 const unwrap = (cause: unknown): unknown => {
-  if (typeof cause !== "object" || cause === null || !("reasons" in cause) || !Array.isArray(cause.reasons)) return cause
+  if (typeof cause !== "object" || cause === null || !("reasons" in cause) || !Array.isArray(cause.reasons)) {
+    return cause
+  }
   const first: unknown = cause.reasons[0]
   if (typeof first !== "object" || first === null) return cause
   return "defect" in first ? first.defect : "error" in first ? first.error : cause

@@ -67,7 +67,9 @@ export const lookup = (failure: FailureClass, mode: FailMode, isEnforced: boolea
   isEnforced ? enforced[failure][mode] : observed[failure]
 
 function perClass<A>(make: (failure: FailureClass) => A): Readonly<Record<FailureClass, A>> {
-  return Object.freeze(Object.fromEntries(FailureClass.literals.map((f) => [f, make(f)]))) as Readonly<Record<FailureClass, A>>
+  return Object.freeze(Object.fromEntries(FailureClass.literals.map((f) => [f, make(f)]))) as Readonly<
+    Record<FailureClass, A>
+  >
 }
 
 function perMode<A>(make: (mode: FailMode) => A): Readonly<Record<FailMode, A>> {

@@ -19,7 +19,9 @@ export const roundingSlackMs = 1e-6
 
 /** A limit from tokens per second and burst. A burst below one token would never admit anything: it counts as one. */
 export const make = (perSecond: number, burst: number): GcraLimit => {
-  if (!(perSecond > 0) || !Number.isFinite(perSecond)) throw new RangeError(`perSecond must be positive, got ${perSecond}`)
+  if (!(perSecond > 0) || !Number.isFinite(perSecond)) {
+    throw new RangeError(`perSecond must be positive, got ${perSecond}`)
+  }
   if (!(burst > 0) || !Number.isFinite(burst)) throw new RangeError(`burst must be positive, got ${burst}`)
   const intervalMs = 1000 / perSecond
   const depth = Math.max(1, burst)

@@ -27,5 +27,7 @@ const sample = (name: string, s: Sample): string => {
 /** The text of all families. */
 export const format = (families: ReadonlyArray<Family>): string =>
   families.map(({ help, name, samples, type }) =>
-    [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...samples.map((s) => sample(name, s)), ""].join("\n")
+    [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...samples.map((s) => sample(name, s)), ""].join(
+      "\n"
+    )
   ).join("")

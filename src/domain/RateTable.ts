@@ -100,7 +100,9 @@ export class RateTable {
     const own = Gcra.make(limits.perFunctionPerSecond, burstOf(limits, limits.perFunctionPerSecond))
     const global = Gcra.make(limits.globalPerSecond, burstOf(limits, limits.globalPerSecond))
     for (const bucket of this.#names.values()) bucket.tat = Gcra.rescale(this.#own, own, bucket.tat, now)
-    for (const bucket of this.#shared) if (bucket !== undefined) bucket.tat = Gcra.rescale(this.#own, own, bucket.tat, now)
+    for (const bucket of this.#shared) {
+      if (bucket !== undefined) bucket.tat = Gcra.rescale(this.#own, own, bucket.tat, now)
+    }
     this.#globalTat = Gcra.rescale(this.#global, global, this.#globalTat, now)
     this.#limits = limits
     this.#own = own
@@ -193,7 +195,11 @@ export class RateTable {
 
   #perWindow(now: number, current: number, before: number): number {
     const left = Math.min(1, Math.max(0, (this.#windowEnd - now) / this.#limits.windowMs))
-    return now >= this.#windowEnd + this.#limits.windowMs ? 0 : now >= this.#windowEnd ? current : current + before * left
+    return now >= this.#windowEnd + this.#limits.windowMs
+      ? 0
+      : now >= this.#windowEnd
+      ? current
+      : current + before * left
   }
 
   #refuse(bucket: Bucket): false {
@@ -262,4 +268,5 @@ export class RateTable {
   }
 }
 
-const burstOf = (limits: RateLimits, perSecond: number): number => limits.burst === "limit" ? Math.max(1, perSecond) : limits.burst
+const burstOf = (limits: RateLimits, perSecond: number): number =>
+  limits.burst === "limit" ? Math.max(1, perSecond) : limits.burst

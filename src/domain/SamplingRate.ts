@@ -44,6 +44,8 @@ export class SamplingRate {
   #latencySamples = 0
   #latencyAt = 0
   #latencyFactor = 1
+  #latencyFresh = false
+  #reduced = false
   #reducedUntil = -Infinity
   #reducedReason = ""
   #memoryFactor = 1
@@ -68,16 +70,16 @@ export class SamplingRate {
     this.#capReason = signal.reason
   }
 
-  /** Feeds a round trip in ms. */
-  latency(ms: number, now: number, timeoutMs: number): void {
+  /** Feeds a round trip in ms. Takes no time: it is called for every decision, and the tick dates it well enough. */
+  latency(ms: number, timeoutMs: number): void {
     if (!(ms >= 0)) return
     this.#latencySamples++
-    this.#latencyAt = now
+    this.#latencyFresh = true
     this.#latency = this.#latencySamples === 1 ? ms : this.#latency + latencyWeight * (ms - this.#latency)
     const high = this.#latencySamples >= latencySamplesMin && this.#latency > timeoutMs
     if (high || this.#latencyFactor < 1) {
       this.#latencyFactor = high ? Math.max(factorMin, timeoutMs / this.#latency) : 1
-      this.#combine(now)
+      this.#combine()
     }
   }
 
@@ -85,16 +87,20 @@ export class SamplingRate {
   reduce(reason: string, now: number): void {
     this.#reducedUntil = now + reducedMs
     this.#reducedReason = reason
-    this.#combine(now)
+    this.#reduced = true
+    this.#combine()
   }
 
   /** Looks at the clock and at our own use of the machine: to be called every few hundred ms. */
   tick(now: number, resources: Resources): void {
     if (now - this.#capAt > signalAgeMsMax) this.#cap = 1
-    if (now - this.#latencyAt > latencyAgeMsMax) {
+    if (this.#latencyFresh) this.#latencyAt = now
+    else if (now - this.#latencyAt > latencyAgeMsMax) {
       this.#latencySamples = 0
       this.#latencyFactor = 1
     }
+    this.#latencyFresh = false
+    this.#reduced = now < this.#reducedUntil
     const { cpuCap, cpuShare, cpuShareWarn, memoryMb, memoryMbMax } = resources
     this.#memoryFactor = memoryMb > memoryMbMax ? Math.max(factorMin, (memoryMbMax / memoryMb) ** 4) : 1
     this.#cpuFactor = cpuCap === "off"
@@ -105,15 +111,15 @@ export class SamplingRate {
       this.#warnings.push(`effect-pic uses ${memoryMb.toFixed(0)} of ${memoryMbMax} MB`)
     }
     if (cpuShare > cpuShareWarn) this.#warnings.push(`effect-pic uses ${(cpuShare * 100).toFixed(0)} % of a core`)
-    this.#combine(now)
+    this.#combine()
   }
 
   /** What lowers the rate now, in words. */
-  reasons(now: number): ReadonlyArray<string> {
+  get reasons(): ReadonlyArray<string> {
     const reasons: Array<string> = []
     if (this.#cap < 1) reasons.push(`backpressure: ${this.#capReason}`)
     if (this.#latencyFactor < 1) reasons.push(`round trips take ${this.#latency.toFixed(1)} ms on average`)
-    if (now < this.#reducedUntil) reasons.push(this.#reducedReason)
+    if (this.#reduced) reasons.push(this.#reducedReason)
     if (this.#memoryFactor < 1) reasons.push("memory above limits.memory_mb")
     if (this.#cpuFactor < 1) reasons.push("processor time above limits.cpu_cap")
     return reasons
@@ -124,8 +130,8 @@ export class SamplingRate {
     return this.#warnings
   }
 
-  #combine(now: number): void {
-    const reduced = now < this.#reducedUntil ? reducedShare : 1
+  #combine(): void {
+    const reduced = this.#reduced ? reducedShare : 1
     this.#factor = Math.max(factorMin, this.#latencyFactor * reduced * this.#memoryFactor * this.#cpuFactor)
   }
 }

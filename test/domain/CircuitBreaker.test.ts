@@ -25,15 +25,36 @@ class Unfenced extends CircuitBreaker {
   }
 }
 
+/** The planted bug: whoever asks at half-open is let through. */
+class Stampede extends CircuitBreaker {
+  override acquire(now: number): number {
+    const permit = super.acquire(now)
+    if (permit === refused && this.state(now) === "half-open") {
+      this.abandon(this.#probe)
+      return super.acquire(now)
+    }
+    this.#probe = permit
+    return permit
+  }
+
+  #probe = 0
+}
+
 type Step = { readonly kind: "start" | "ok" | "fail" | "give up"; readonly pick: number; readonly wait: number }
-const steps = fc.array(
-  fc.record({
-    kind: fc.constantFrom<Step["kind"]>("start", "ok", "fail", "fail", "give up"),
-    pick: fc.nat(),
-    wait: fc.constantFrom(0, 1, 50, openMsMin, openMsMax)
-  }),
-  { minLength: 20, maxLength: 200 }
-)
+const step = (wait: fc.Arbitrary<number>) =>
+  fc.record({ kind: fc.constantFrom<Step["kind"]>("start", "start", "ok", "fail", "give up"), pick: fc.nat(), wait })
+const start: Step = { kind: "start", pick: 0, wait: 0 }
+/** `hanging` calls stay out while later ones fail until the breaker opens. */
+const outage = (hanging: number): ReadonlyArray<Step> => [
+  ...Array.from({ length: hanging }, () => start),
+  ...Array.from({ length: outcomesMin }, (): ReadonlyArray<Step> => [start, { kind: "fail", pick: hanging, wait: 0 }])
+    .flat()
+]
+/** An outage with old calls still out, then anything: most schedules reach half-open in the interesting state. */
+const steps = fc.tuple(
+  fc.integer({ min: 0, max: 3 }),
+  fc.array(step(fc.constantFrom(0, 1, 50, openMsMin, openMsMin, openMsMax)), { minLength: 5, maxLength: 100 })
+).map(([hanging, rest]) => outage(hanging).concat(rest))
 
 /** At half-open one attempt is out at most, and only a result of the present state changes the state. */
 const fenced = (make: () => Breaker, script: ReadonlyArray<Step>): boolean => {
@@ -80,9 +101,17 @@ describe("CircuitBreaker", () => {
     fc.assert(fc.property(steps, (script) => fenced(() => new CircuitBreaker(), script)), { numRuns: 500 })
   })
 
-  it("control: an unfenced breaker is found", () => {
-    assert.isTrue(fc.check(fc.property(steps, (script) => fenced(() => new Unfenced(), script)), { numRuns: 500 }).failed)
-  })
+  for (const [name, planted] of [["unfenced", Unfenced], ["stampeding", Stampede]] as const) {
+    it(`control: an ${name} breaker is found, from any seed`, () => {
+      for (let seed = 0; seed < 20; seed++) {
+        const found = fc.check(fc.property(steps, (script) => fenced(() => new planted(), script)), {
+          numRuns: 500,
+          seed
+        })
+        assert.isTrue(found.failed, `seed ${seed}`)
+      }
+    })
+  }
 
   it("opens at half of the last outcomes, not for single failures", () => {
     const breaker = new CircuitBreaker()

@@ -40,8 +40,13 @@ const wrongCells = (lookup: typeof FailTable.lookup): ReadonlyArray<string> =>
     modes.flatMap((mode) =>
       [true, false].flatMap((enforced) => {
         const { action, reason, source } = lookup(failure, mode, enforced)
-        const expected = !enforced ? ["allow", "observe"] : mode === "open" ? ["allow", "fail_open"] : ["block", "fail_closed"]
-        const right = action === expected[0] && source === expected[1] && reason.startsWith(`${failure}: `) && reason.length <= 256
+        const expected = !enforced
+          ? ["allow", "observe"]
+          : mode === "open"
+          ? ["allow", "fail_open"]
+          : ["block", "fail_closed"]
+        const right = action === expected[0] && source === expected[1] && reason.startsWith(`${failure}: `) &&
+          reason.length <= 256
         return right ? [] : [`${failure} ${mode} ${enforced}`]
       })
     )
@@ -57,7 +62,9 @@ const stack = (options: {
     Layer.provideMerge(FailPolicy.layer),
     Layer.provide(SamplingController.layer),
     Layer.provide(RateLimiter.layer),
-    Layer.provide(Layer.mergeAll(options.link.layer, makeTransport(), options.config.layer, cryptoLayer, options.witness.layer)),
+    Layer.provide(
+      Layer.mergeAll(options.link.layer, makeTransport(), options.config.layer, cryptoLayer, options.witness.layer)
+    ),
     Layer.provideMerge(observability),
     Layer.provide(options.config.layer)
   )
@@ -98,7 +105,9 @@ describe("P3 fail-safe", () => {
     for (const [index, [failure, answer]] of causes.entries()) {
       for (const mode of modes) {
         for (const enforced of [true, false]) {
-          const name = `${failure} (${index}), ${kind} link, mode ${mode}, ${enforced ? "enforced" : "observed"}: the table's decision`
+          const name = `${failure} (${index}), ${kind} link, mode ${mode}, ${
+            enforced ? "enforced" : "observed"
+          }: the table's decision`
           it.effect(name, () => {
             const config = makeConfig({ cellagent: { fail_mode: mode } })
             const program = Effect.gen(function*() {
@@ -136,7 +145,8 @@ describe("P3 fail-safe", () => {
     const config = makeConfig()
     const program = Effect.gen(function*() {
       const policy = yield* Policy
-      const decide = (failMode: FailMode | undefined) => policy.decideUnsafe("Refused", makeEvent("e"), { enforced: true, failMode }).action
+      const decide = (failMode: FailMode | undefined) =>
+        policy.decideUnsafe("Refused", makeEvent("e"), { enforced: true, failMode }).action
       assert.strictEqual(decide(undefined), "allow")
       assert.strictEqual(decide("closed"), "block")
       config.set({ cellagent: { fail_mode: "closed" } })
@@ -152,9 +162,12 @@ describe("P3 fail-safe", () => {
     const config = makeConfig({ cellagent: { fail_mode: "closed", fail_open_budget: 1 } })
     const program = Effect.gen(function*() {
       const policy = yield* Policy
-      const hostile = { ...makeEvent("e"), get fn(): string {
-        throw new Error("planted")
-      } }
+      const hostile = {
+        ...makeEvent("e"),
+        get fn(): string {
+          throw new Error("planted")
+        }
+      }
       config.set({ cellagent: { fail_mode: "open", fail_open_budget: 1 } })
       const first = policy.decideUnsafe("Timeout", hostile, { enforced: true, failMode: "closed" })
       assert.strictEqual(first.action, "block")

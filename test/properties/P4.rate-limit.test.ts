@@ -138,9 +138,12 @@ const fixedWindow = (limits: RateLimits): Limiter => {
 
 describe("P4 rate limit", () => {
   it("admits at most limit * W + burst per function, in any window", () => {
-    fc.assert(fc.property(limitsArbitrary, scheduleArbitrary, (limits, calls) => bounded(limits, make(limits), calls)), {
-      numRuns: 300
-    })
+    fc.assert(
+      fc.property(limitsArbitrary, scheduleArbitrary, (limits, calls) => bounded(limits, make(limits), calls)),
+      {
+        numRuns: 300
+      }
+    )
   })
 
   it("keeps all functions together within the global limit, its burst and the credit of fairness", () => {
@@ -162,13 +165,18 @@ describe("P4 rate limit", () => {
 
   it("control: a window that starts anew breaks the bound", () => {
     const limits = limitsOf(1000, 10, "limit")
-    const calls = [...Array.from({ length: 10 }, () => ({ name: "f", at: 999 })), ...Array.from({ length: 11 }, () => ({ name: "f", at: 1000 }))]
+    const calls = [
+      ...Array.from({ length: 10 }, () => ({ name: "f", at: 999 })),
+      ...Array.from({ length: 11 }, () => ({ name: "f", at: 1000 }))
+    ]
     assert.isFalse(bounded(limits, fixedWindow(limits), calls))
     assert.isTrue(bounded(limits, make(limits), calls))
   })
 
   it("control: a limiter that spends the global token first starves others", () => {
-    const found = fc.check(fc.property(floodArbitrary, (flood) => refusedQuiet(globalFirst, flood) === 0), { numRuns: 60 })
+    const found = fc.check(fc.property(floodArbitrary, (flood) => refusedQuiet(globalFirst, flood) === 0), {
+      numRuns: 60
+    })
     assert.isTrue(found.failed)
   })
 
@@ -219,7 +227,8 @@ describe("P4 rate limit", () => {
         while (table.check("f", 0)) admitted++
         const depthBefore = burst === "limit" ? before : burst
         const depthAfter = burst === "limit" ? after : burst
-        return admitted <= Math.min(depthAfter, Math.max(0, depthBefore - used)) + 1e-9 && table.check("f", 1000 / after + 1)
+        return admitted <= Math.min(depthAfter, Math.max(0, depthBefore - used)) + 1e-9 &&
+          table.check("f", 1000 / after + 1)
       }
     ))
   })

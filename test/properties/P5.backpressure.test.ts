@@ -3,7 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as fc from "fast-check"
 import { TestClock } from "effect/testing"
-import { Backpressure, clearFraction, next, recommendedRate, recommendedRateMin } from "../../src/domain/Backpressure.ts"
+import {
+  Backpressure,
+  clearFraction,
+  next,
+  recommendedRate,
+  recommendedRateMin
+} from "../../src/domain/Backpressure.ts"
 import { clear } from "../../src/domain/BackpressureSignal.ts"
 import { signalAgeMsMax } from "../../src/domain/SamplingRate.ts"
 import * as RateLimiter from "../../src/layers/agent/RateLimiter.ts"
@@ -27,7 +33,8 @@ const sentShare = (sample: () => boolean, calls: number): number => {
 }
 
 /** P5: what is sent stays within the recommended rate but for chance: five standard deviations of so many draws. */
-const within = (share: number, rate: number, calls: number): boolean => share <= rate + 5 * Math.sqrt(rate * (1 - rate) / calls)
+const within = (share: number, rate: number, calls: number): boolean =>
+  share <= rate + 5 * Math.sqrt(rate * (1 - rate) / calls)
 
 /** How often backpressure switches while utilisation swings within 2 % around the threshold. */
 const switches = (step: typeof next): number => {

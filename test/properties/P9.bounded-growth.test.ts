@@ -76,16 +76,31 @@ const scenario = fc.record({
   policy: fc.constantFrom<DropPolicy>("oldest", "lowest_priority"),
   steps: fc.array(
     fc.oneof(
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant("offer" as const), bytes: fc.integer({ min: 0, max: 60 }), priority: fc.constantFrom<Priority>("low", "normal", "high") }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant("offer" as const),
+          bytes: fc.integer({ min: 0, max: 60 }),
+          priority: fc.constantFrom<Priority>("low", "normal", "high")
+        })
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("poll" as const) }) }
     ),
     { minLength: 1, maxLength: 300 }
   )
 })
-type Scenario = { readonly sizeMax: number; readonly bytesMax: number; readonly policy: DropPolicy; readonly steps: ReadonlyArray<Step> }
+type Scenario = {
+  readonly sizeMax: number
+  readonly bytesMax: number
+  readonly policy: DropPolicy
+  readonly steps: ReadonlyArray<Step>
+}
 
 /** P9: bounded at every moment, the right ones go, and every item is either taken, still there, or answered as dropped. */
-const holds = (make: (sizeMax: number, bytesMax: number) => Queue, { bytesMax, policy, sizeMax, steps }: Scenario): boolean => {
+const holds = (
+  make: (sizeMax: number, bytesMax: number) => Queue,
+  { bytesMax, policy, sizeMax, steps }: Scenario
+): boolean => {
   const queue = make(sizeMax, bytesMax)
   const model = new Model(sizeMax, bytesMax)
   const dropped: Array<number> = []
@@ -102,7 +117,9 @@ const holds = (make: (sizeMax: number, bytesMax: number) => Queue, { bytesMax, p
       if (item?.id !== model.poll()?.id) return false
       if (item !== undefined) taken++
     }
-    if (queue.size > sizeMax || queue.bytes > bytesMax || queue.size !== model.size || queue.bytes !== model.bytes) return false
+    if (queue.size > sizeMax || queue.bytes > bytesMax || queue.size !== model.size || queue.bytes !== model.bytes) {
+      return false
+    }
   }
   return offered === taken + dropped.length + queue.size && dropped.join() === expected.join()
 }
@@ -115,11 +132,15 @@ describe("P9 bounded growth", () => {
   })
 
   it("control: an off-by-one is found", () => {
-    assert.isTrue(fc.check(fc.property(scenario, (s) => holds((n, b) => new OffByOne(n, b), s)), { numRuns: 200 }).failed)
+    assert.isTrue(
+      fc.check(fc.property(scenario, (s) => holds((n, b) => new OffByOne(n, b), s)), { numRuns: 200 }).failed
+    )
   })
 
   it("control: a dropped event whose caller is not answered is found", () => {
-    assert.isTrue(fc.check(fc.property(scenario, (s) => holds((n, b) => new Forgetful(n, b), s)), { numRuns: 200 }).failed)
+    assert.isTrue(
+      fc.check(fc.property(scenario, (s) => holds((n, b) => new Forgetful(n, b), s)), { numRuns: 200 }).failed
+    )
   })
 
   it("holds 100,000 items and drops from any priority without walking them", () => {

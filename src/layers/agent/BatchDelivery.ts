@@ -7,7 +7,12 @@ import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import type { BackpressureSignal } from "../../domain/BackpressureSignal.ts"
 import { BrainLink } from "../../services/BrainLink.ts"
 import { SamplingController } from "../../services/SamplingController.ts"
-import { batchMax, SecureTransport, type SecurityViolation, type SignedRequest } from "../../services/SecureTransport.ts"
+import {
+  batchMax,
+  SecureTransport,
+  type SecurityViolation,
+  type SignedRequest
+} from "../../services/SecureTransport.ts"
 import { awaitReply } from "./Exchange.ts"
 
 /** How long a batch waits for its reply, in ms. No caller waits behind it, and the brain may queue its events. */
@@ -15,7 +20,9 @@ export const batchTimeoutMs = 1_000
 
 /** Sends batches of observed events and of outcomes: one attempt each, without the breaker. */
 export interface BatchDelivery {
-  readonly events: (events: ReadonlyArray<TelemetryEvent>) => Effect.Effect<Result.Result<ReadonlyArray<Decision>, FailureClass>>
+  readonly events: (
+    events: ReadonlyArray<TelemetryEvent>
+  ) => Effect.Effect<Result.Result<ReadonlyArray<Decision>, FailureClass>>
   readonly outcomes: (reports: ReadonlyArray<OutcomeReport>) => Effect.Effect<Result.Result<void, FailureClass>>
 }
 

@@ -119,12 +119,26 @@ export const layer: Layer.Layer<
       failPolicy.rememberUnsafe(event, decision)
       return decision
     }
-    const conclude = (attempt: Attempt, reply: Uint8Array, event: TelemetryEvent, sentAt: number): Decision | FailureClass => {
-      const answer = accept(attempt, reply, event)
-      gate.settleUnsafe(attempt.permit, typeof answer === "string" ? answer : undefined)
-      // A block also waits for its evidence: that is not the latency of the brain.
-      if (typeof answer !== "string" && answer.action === "allow") sampling.observeLatencyUnsafe(clock.nowUnsafe() - sentAt)
-      return answer
+    const conclude = (
+      attempt: Attempt,
+      reply: Uint8Array,
+      event: TelemetryEvent,
+      sentAt: number
+    ): Decision | FailureClass => {
+      try {
+        const answer = accept(attempt, reply, event)
+        gate.settleUnsafe(attempt.permit, typeof answer === "string" ? answer : undefined)
+        const tookMs = clock.nowUnsafe() - sentAt
+        // In the same process, a reply that came at once was processor time of ours.
+        if (inProcess && attempt.reply === reply) own.busyUnsafe(tookMs)
+        // A block also waits for its evidence: that is not the latency of the brain.
+        if (typeof answer !== "string" && answer.action === "allow") sampling.observeLatencyUnsafe(tookMs)
+        return answer
+      } catch (cause) {
+        // A probe that is never given back would keep the breaker half-open for good.
+        gate.abandonUnsafe(attempt.permit)
+        throw cause
+      }
     }
 
     const attemptUnsafe = (event: TelemetryEvent, permit: number): Attempt => {
@@ -138,7 +152,11 @@ export const layer: Layer.Layer<
     }
 
     /** Waits for one attempt: for the rest of the deadline in the same process, else for `brain_timeout_ms` of it. */
-    const waitFor = (attempt: Attempt, event: TelemetryEvent, deadline: number): Effect.Effect<Decision | FailureClass> =>
+    const waitFor = (
+      attempt: Attempt,
+      event: TelemetryEvent,
+      deadline: number
+    ): Effect.Effect<Decision | FailureClass> =>
       Effect.suspend(() => {
         const sentAt = clock.nowUnsafe()
         if (!Effect.isEffect(attempt.reply)) return Effect.succeed(conclude(attempt, attempt.reply, event, sentAt))
@@ -161,7 +179,8 @@ export const layer: Layer.Layer<
       return Effect.gen(function*() {
         const settings = config.settingsUnsafe()
         const { deadline_ms, retry_attempts, retry_backoff_ms } = settings.cellagent
-        const deadline = startedAt + (inProcess ? Math.max(deadline_ms, settings.audit.wait_ms + evidenceSlackMs) : deadline_ms)
+        const deadline = startedAt +
+          (inProcess ? Math.max(deadline_ms, settings.audit.wait_ms + evidenceSlackMs) : deadline_ms)
         for (let retry = 1;; retry++) {
           const answer = yield* waitFor(current, event, deadline)
           if (typeof answer !== "string") return answer
@@ -202,7 +221,6 @@ export const layer: Layer.Layer<
         const attempt = attemptUnsafe(event, permit)
         if (Effect.isEffect(attempt.reply)) return converse(attempt, event, policy, startedAt)
         const answer = conclude(attempt, attempt.reply, event, startedAt)
-        if (inProcess) own.busyUnsafe(clock.nowUnsafe() - startedAt)
         return typeof answer === "string" ? failed(answer, event, policy) : answer
       } catch (cause) {
         return defect(cause, event, policy)
@@ -210,7 +228,9 @@ export const layer: Layer.Layer<
     }
 
     const observed: CallPolicy = { enforced: false, failMode: undefined }
-    const gated = <A>(send: Effect.Effect<Result.Result<A, FailureClass>>): Effect.Effect<Result.Result<A, FailureClass>> =>
+    const gated = <A>(
+      send: Effect.Effect<Result.Result<A, FailureClass>>
+    ): Effect.Effect<Result.Result<A, FailureClass>> =>
       Effect.suspend(() => {
         const permit = gate.acquireUnsafe()
         if (permit === undefined) return Effect.succeed(Result.fail("BreakerOpen"))
@@ -233,7 +253,11 @@ export const layer: Layer.Layer<
         Effect.map(
           Effect.forEach(BatchDelivery.chunks(events), (chunk) =>
             Effect.map(gated(batches.events(chunk)), (result) =>
-              Result.isSuccess(result) ? result.success : chunk.map((event) => failed(result.failure, event, observed)))),
+              Result.isSuccess(result)
+                ? result.success
+                : chunk.map((event) =>
+                  failed(result.failure, event, observed)
+                ))),
           (decisions) => decisions.flat()
         ),
       sendOutcomes: (reports) =>
@@ -260,7 +284,17 @@ export const layer: Layer.Layer<
 const lastResortDecision = (event: TelemetryEvent, policy: CallPolicy, config: PicConfig["Service"]): Decision => {
   const mode = policy.failMode ?? readMode(config)
   const { action, reason, source } = FailTable.lookup("Defect", mode, policy.enforced)
-  return { id: "", eventId: event.id, action, source, reason, confidence: 1, pValue: 1, findings: [], wouldBlock: false }
+  return {
+    id: "",
+    eventId: event.id,
+    action,
+    source,
+    reason,
+    confidence: 1,
+    pValue: 1,
+    findings: [],
+    wouldBlock: false
+  }
 }
 
 /** A mode that cannot be read counts as closed: to open what an operator closed would be worse than to block. */

@@ -45,10 +45,13 @@ export const layer: Layer.Layer<
     const handleSecurityError = (violation: SecurityViolation): void => {
       metrics.incrementUnsafe("security_violations")
       if (violation.kind === "replayed") metrics.incrementUnsafe("attacks_replayed")
-      if (violation.kind === "bad_signature" || violation.kind === "unknown_key") metrics.incrementUnsafe("attacks_forged")
+      if (violation.kind === "bad_signature" || violation.kind === "unknown_key") {
+        metrics.incrementUnsafe("attacks_forged")
+      }
       alerts.raiseUnsafe("security_violation", `a message was refused: ${violation.message}`)
-      if (records(clock.nowUnsafe())) audit.recordUnsafe("violation", { violation: violation.kind, detail: violation.detail })
-      else audit.noteLossUnsafe("violation record", 1)
+      if (records(clock.nowUnsafe())) {
+        audit.recordUnsafe("violation", { violation: violation.kind, detail: violation.detail })
+      } else audit.noteLossUnsafe("violation record", 1)
     }
     const handleDegradation = (reason: string): void => {
       const now = clock.nowUnsafe()

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Action, Decision, Finding } from "../../domain/Decision.ts"
-import type { FailureClass, FailMode } from "../../domain/FailureClass.ts"
+import type { FailMode, FailureClass } from "../../domain/FailureClass.ts"
 import * as FailTable from "../../domain/FailTable.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import { SlidingCount } from "../../domain/SlidingCount.ts"

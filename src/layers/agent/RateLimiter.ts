@@ -22,7 +22,10 @@ export const layer: Layer.Layer<RateLimiter, never, PicConfig | PicClock | Alert
     const table = new RateTable(limitsOf(agent), {
       hash: (name) => hash.string(name),
       onOffender: (name, windows) =>
-        alerts.raiseUnsafe("review", `${name} has been over its rate limit for ${windows} windows in a row: review its callers`)
+        alerts.raiseUnsafe(
+          "review",
+          `${name} has been over its rate limit for ${windows} windows in a row: review its callers`
+        )
     })
 
     const follow = (now: number): void => {
@@ -49,7 +52,9 @@ export const layer: Layer.Layer<RateLimiter, never, PicConfig | PicClock | Alert
       getAdjustedSamplingRateUnsafe,
       enterThrottlingModeUnsafe: () => table.force(clock.nowUnsafe() - origin),
       status: Effect.sync(() => {
-        const { droppedEvents, globalRate, throttledFunctions, throttlingActive } = table.status(clock.nowUnsafe() - origin)
+        const { droppedEvents, globalRate, throttledFunctions, throttlingActive } = table.status(
+          clock.nowUnsafe() - origin
+        )
         return { globalRate, throttledFunctions, droppedEvents, throttlingActive }
       })
     })

@@ -14,7 +14,11 @@ import { SamplingController } from "../../services/SamplingController.ts"
 export const tickMs = 250
 
 /** Layer that samples at the configured rate, lowered while load, the brain or our own share of the machine ask for it. */
-export const layer: Layer.Layer<SamplingController, never, PicConfig | PicClock | CryptoCore | RateLimiter | PicHealth> = Layer
+export const layer: Layer.Layer<
+  SamplingController,
+  never,
+  PicConfig | PicClock | CryptoCore | RateLimiter | PicHealth
+> = Layer
   .effect(
     SamplingController,
     Effect.gen(function*() {
@@ -30,11 +34,12 @@ export const layer: Layer.Layer<SamplingController, never, PicConfig | PicClock 
       let busyMs = own.busyMs
 
       const rateUnsafe = (): number => {
-        const rate = limiter.getAdjustedSamplingRateUnsafe(config.settingsUnsafe().cellagent.sampling_rate) * state.factor
+        const rate = limiter.getAdjustedSamplingRateUnsafe(config.settingsUnsafe().cellagent.sampling_rate) *
+          state.factor
         return rate < state.cap ? rate : state.cap
       }
       const reasons = (): ReadonlyArray<string> => {
-        const found = [...state.reasons(clock.nowUnsafe())]
+        const found = [...state.reasons]
         if (limiter.shouldThrottleUnsafe()) found.push("load above cellagent.throttle_threshold")
         return found
       }
@@ -72,7 +77,7 @@ export const layer: Layer.Layer<SamplingController, never, PicConfig | PicClock 
         applySignalUnsafe: (signal) => {
           if (signal.active || state.cap < 1) state.signal(signal, clock.nowUnsafe())
         },
-        observeLatencyUnsafe: (ms) => state.latency(ms, clock.nowUnsafe(), config.settingsUnsafe().cellagent.brain_timeout_ms),
+        observeLatencyUnsafe: (ms) => state.latency(ms, config.settingsUnsafe().cellagent.brain_timeout_ms),
         reduceUnsafe: (reason) => state.reduce(reason, clock.nowUnsafe()),
         status: Effect.sync(() => ({ rate: rateUnsafe(), reasons: reasons() }))
       })

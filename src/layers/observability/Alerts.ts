@@ -49,7 +49,9 @@ export const layerHealthAlerts: Layer.Layer<never, never, Alerts | PicHealth> = 
     const health = yield* PicHealth
     yield* Effect.forkScoped(Stream.runForEach(health.changes, (status) =>
       Effect.sync(() => {
-        if (status.state === "degraded" || status.state === "not_protecting") alerts.raiseUnsafe(status.state, status.line)
+        if (status.state === "degraded" || status.state === "not_protecting") {
+          alerts.raiseUnsafe(status.state, status.line)
+        }
       })))
   })
 )

@@ -31,7 +31,10 @@ export const mirror: Effect.Effect<(stats: MetricsSnapshot) => Effect.Effect<voi
     metric: Metric.counter(`pic_${name}_total`, { description: counterHelp[name], incremental: true }),
     seen: 0
   }))
-  const gauges = gaugeValues.map(([name, description, value]) => ({ metric: Metric.gauge(name, { description }), value }))
+  const gauges = gaugeValues.map(([name, description, value]) => ({
+    metric: Metric.gauge(name, { description }),
+    value
+  }))
   return (stats) =>
     Effect.gen(function*() {
       for (const counter of counters) {
@@ -44,11 +47,21 @@ export const mirror: Effect.Effect<(stats: MetricsSnapshot) => Effect.Effect<voi
     })
 })
 
-const gaugeValues: ReadonlyArray<readonly [name: string, description: string, value: (stats: MetricsSnapshot) => number]> = [
+const gaugeValues: ReadonlyArray<
+  readonly [name: string, description: string, value: (stats: MetricsSnapshot) => number]
+> = [
   ["pic_event_rate", "Events sent per second.", (s) => s.eventRate],
   ["pic_error_rate", "Errors of effect-pic itself per second.", (s) => s.errorRate],
   ["pic_queue_utilization_ratio", "Fullness of the event queue, 0 to 1.", (s) => s.queueUtilization],
   ["pic_decision_latency_p50_milliseconds", "Median time to a decision.", (s) => s.decisionLatencyMs.p50],
-  ["pic_decision_latency_p95_milliseconds", "95th percentile of the time to a decision.", (s) => s.decisionLatencyMs.p95],
-  ["pic_decision_latency_p99_milliseconds", "99th percentile of the time to a decision.", (s) => s.decisionLatencyMs.p99]
+  [
+    "pic_decision_latency_p95_milliseconds",
+    "95th percentile of the time to a decision.",
+    (s) => s.decisionLatencyMs.p95
+  ],
+  [
+    "pic_decision_latency_p99_milliseconds",
+    "99th percentile of the time to a decision.",
+    (s) => s.decisionLatencyMs.p99
+  ]
 ]

@@ -51,8 +51,7 @@ export const layer: Layer.Layer<PicMetrics, never, PicClock> = Layer.effect(
     yield* Effect.addFinalizer(() => Effect.asVoid(read))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(
       Effect.sleep(tickInterval),
-      Effect.tap(read, () =>
-        Effect.sync(() => rates.mark(clock.nowUnsafe(), [counters.events_sent, errors()])))
+      Effect.tap(read, () => Effect.sync(() => rates.mark(clock.nowUnsafe(), [counters.events_sent, errors()])))
     )))
 
     return PicMetrics.of({

@@ -59,7 +59,9 @@ const timed = (id: string, policy: CallPolicy = enforced) =>
       Effect.map(now, (at) => {
         took = at - from
       })))
-    for (let ms = 0; ms < 300 && fiber.pollUnsafe() === undefined; ms++) yield* TestClock.adjust(1)
+    for (let ms = 0; ms < 300 && fiber.pollUnsafe() === undefined; ms++) {
+      yield* TestClock.adjust(1)
+    }
     return { decision: yield* Fiber.join(fiber), took }
   })
 
@@ -255,7 +257,10 @@ describe("BrainConnector", () => {
         const { decision } = yield* timed("a")
         assert.deepInclude(decision, { action: "block", source: "fail_closed" })
         assert.strictEqual(link.sent.length, 1)
-        assert.deepStrictEqual(witness.records, [{ kind: "violation", body: { violation: "bad_signature", detail: "forged" } }])
+        assert.deepStrictEqual(witness.records, [{
+          kind: "violation",
+          body: { violation: "bad_signature", detail: "forged" }
+        }])
         const status = yield* (yield* Connector).status
         assert.strictEqual(status.bufferedEvents, 0)
         assert.strictEqual(status.failures.BadSignature, 1)

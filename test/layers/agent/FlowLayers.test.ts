@@ -168,7 +168,9 @@ describe("ErrorRecovery", () => {
       Effect.gen(function*() {
         const recovery = yield* Recovery
         const metrics = yield* PicMetrics
-        for (let i = 0; i < 1000; i++) recovery.handleSecurityErrorUnsafe(violation(i % 2 === 0 ? "replayed" : "bad_signature"))
+        for (let i = 0; i < 1000; i++) {
+          recovery.handleSecurityErrorUnsafe(violation(i % 2 === 0 ? "replayed" : "bad_signature"))
+        }
         assert.lengthOf(witness.records, ErrorRecovery.violationRecordsPerSecond)
         assert.strictEqual(
           witness.losses.reduce((sum, { count }) => sum + count, 0),
@@ -216,9 +218,11 @@ describe("ErrorRecovery", () => {
         const recovery = yield* Recovery
         recovery.handleSecurityErrorUnsafe(violation("replayed"))
         recovery.handlePerformanceDegradationUnsafe("x")
-        recovery.handleLogicErrorUnsafe("x", { get reasons() {
-          return boom()
-        } })
+        recovery.handleLogicErrorUnsafe("x", {
+          get reasons() {
+            return boom()
+          }
+        })
         const decision = recovery.handleCommunicationErrorUnsafe("Refused", makeEvent("e"), {
           enforced: true,
           failMode: "closed"

@@ -31,9 +31,12 @@ describe("EventQueue", () => {
     Effect.provide(
       Effect.gen(function*() {
         const queue = yield* Queue
-        const workers = yield* Effect.forEach([0, 1, 2], () => Effect.forkChild(queue.dequeue, { startImmediately: true }))
+        const workers = yield* Effect.forEach([0, 1, 2], () =>
+          Effect.forkChild(queue.dequeue, { startImmediately: true }))
         yield* Fiber.interrupt(workers[0]!)
-        for (const id of ["a", "b", "c"]) assert.isTrue(queue.enqueueUnsafe(item(id)))
+        for (const id of ["a", "b", "c"]) {
+          assert.isTrue(queue.enqueueUnsafe(item(id)))
+        }
         const got = [(yield* Fiber.join(workers[1]!)).event.id, (yield* Fiber.join(workers[2]!)).event.id]
         assert.sameMembers(got, ["a", "b"], "an interrupted worker takes nothing with it")
         assert.strictEqual((yield* queue.dequeue).event.id, "c")

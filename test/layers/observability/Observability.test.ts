@@ -36,7 +36,12 @@ describe("PicMetrics", () => {
       assert.closeTo(stats.decisionLatencyMs.p50, 50, 1)
       assert.closeTo(stats.decisionLatencyMs.p95, 95, 2)
       assert.closeTo(stats.decisionLatencyMs.p99, 99, 2)
-      assert.deepInclude(stats, { queueUtilization: 0.5, throttlingEvents: 3, securityViolations: 1, backpressureActivations: 1 })
+      assert.deepInclude(stats, {
+        queueUtilization: 0.5,
+        throttlingEvents: 3,
+        securityViolations: 1,
+        backpressureActivations: 1
+      })
 
       const text = yield* metrics.prometheus
       assert.include(text, "# TYPE pic_events_sent_total counter\npic_events_sent_total 1000\n")
