@@ -1,21 +1,38 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The external head, which is also the signed checkpoint: how long the log must at least be, its hash there and the
- * Merkle root over everything up to there. It is written with every group of records, before they are acknowledged, so it
- * is never behind an acknowledged record.
+ * A signed statement about the first `seq` records: the hash of the last one and the RFC 6962 Merkle root over all of
+ * them. Made with the checkpoint key (Ed25519), so that the audit keys alone cannot rewrite what it covers.
+ */
+export const AuditCheckpoint = Schema.Struct({
+  seq: Schema.Int,
+  time: Schema.Finite,
+  hash: Schema.Uint8Array,
+  root: Schema.Uint8Array,
+  signature: Schema.Uint8Array
+})
+export type AuditCheckpoint = typeof AuditCheckpoint.Type
+
+/** A checkpoint is at most this many records behind the head. */
+export const checkpointRecords = 64
+
+/** A checkpoint is at most this many milliseconds behind the head. */
+export const checkpointMs = 1_000
+
+/**
+ * The external head: how long the log must at least be, and its hash there. It is written with every group of records,
+ * before they are acknowledged, so it is never behind an acknowledged record; its checkpoint may be, a little.
  *
- * `log` is the random identity of the log (16 bytes), `time` epoch milliseconds. `mac` is made with the audit key,
- * `signature` (Ed25519) with the checkpoint key; both cover all other fields (see `HeadBytes`).
+ * `log` is the random identity of the log (16 bytes), times are epoch milliseconds. `mac` is made with the audit key and
+ * covers all other fields (see `HeadSigning`).
  */
 export const AuditHead = Schema.Struct({
   log: Schema.Uint8Array,
   seq: Schema.Int,
   time: Schema.Finite,
   hash: Schema.Uint8Array,
-  root: Schema.Uint8Array,
+  checkpoint: AuditCheckpoint,
   keyId: Schema.String,
-  mac: Schema.Uint8Array,
-  signature: Schema.Uint8Array
+  mac: Schema.Uint8Array
 })
 export type AuditHead = typeof AuditHead.Type

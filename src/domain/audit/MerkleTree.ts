@@ -126,7 +126,7 @@ export class InclusionProver {
   /** The path from the leaf to the root, or `undefined` before all leaves were fed. */
   path(): ReadonlyArray<Uint8Array> | undefined {
     if (this.#next < this.#size) return undefined
-    return this.#subtrees.map(({ tree }) => tree.root()).reverse()
+    return this.#subtrees.map(({ tree }) => tree.root()).toReversed()
   }
 }
 

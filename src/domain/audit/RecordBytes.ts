@@ -13,8 +13,8 @@ export const logIdLength = 16
 /** Most bytes of a record's body: a decision with eight findings needs 6 KiB, so 64 KiB is never a reason to cut one. */
 export const bodyBytesMax = 65_536
 
-/** Most UTF-8 bytes of a kind or a key id; their length is one byte on the wire. */
-export const nameBytesMax = 64
+/** Most UTF-8 bytes of a kind or a key id: with more, a head would not fit a disk sector. */
+export const nameBytesMax = 48
 
 /** Everything of a record that its hash covers. */
 export interface RecordContent {

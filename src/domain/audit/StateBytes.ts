@@ -39,7 +39,7 @@ export const stateMacBytes = (name: string, generation: number, value: Uint8Arra
 export const sealMacBytes = (marks: ReadonlyArray<StateMark>): Uint8Array =>
   withHeader(
     "effect-pic/state/seal/1",
-    [...marks]
-      .sort((a, b) => a.name < b.name ? -1 : 1)
+    marks
+      .toSorted((a, b) => a.name < b.name ? -1 : 1)
       .flatMap(({ generation, mac, name }) => [utf8.encode(name), number(generation), mac])
   )

@@ -2,7 +2,7 @@ import type { AuditHead } from "./AuditHead.ts"
 import { isAuditKind } from "./AuditKinds.ts"
 import type { AuditRecord } from "./AuditRecord.ts"
 import type { AuditReport, Damage } from "./AuditReport.ts"
-import { checkpointBytes, headMacBytes } from "./HeadBytes.ts"
+import { checkpointBytes, headMacBytes, signatureLength } from "./HeadSigning.ts"
 import { MerkleTree } from "./MerkleTree.ts"
 import {
   bodyBytesMax,
@@ -131,21 +131,25 @@ export class Verifier {
 
   #checkHeads(): void {
     for (const head of this.#heads) {
-      if (head.log.length !== logIdLength || head.hash.length !== hashLength || head.root.length !== hashLength) {
+      const { checkpoint, hash, keyId, log, mac, seq } = head
+      if (
+        log.length !== logIdLength || hash.length !== hashLength || checkpoint.hash.length !== hashLength ||
+        checkpoint.root.length !== hashLength || checkpoint.signature.length !== signatureLength || checkpoint.seq > seq
+      ) {
         this.#fail("head_forged", undefined, "a head is malformed")
-      } else if (!this.#crypto.verifySignature(checkpointBytes(head), head.signature)) {
-        this.#fail("checkpoint_forged", undefined, `the head at ${head.seq} was not signed by the checkpoint key`)
-      } else if (this.#crypto.verifyMac(head.keyId, headMacBytes(head), head.mac) !== true) {
-        this.#fail("head_forged", undefined, `the head at ${head.seq} was not made with the audit key ${head.keyId}`)
-      } else if (this.#log !== undefined && !sameBytes(head.log, this.#log)) {
+      } else if (!this.#crypto.verifySignature(checkpointBytes(log, checkpoint), checkpoint.signature)) {
+        this.#fail("checkpoint_forged", undefined, `the checkpoint at ${checkpoint.seq} was not signed by its key`)
+      } else if (this.#crypto.verifyMac(keyId, headMacBytes(head), mac) !== true) {
+        this.#fail("head_forged", undefined, `the head at ${seq} was not made with the audit key ${keyId}`)
+      } else if (this.#log !== undefined && !sameBytes(log, this.#log)) {
         this.#fail("forked", undefined, "the heads belong to different logs")
       } else {
-        this.#log = head.log
+        this.#log = log
       }
     }
     for (const [i, a] of this.#heads.entries()) {
       for (const b of this.#heads.slice(i + 1)) {
-        if (a.seq === b.seq && !(sameBytes(a.hash, b.hash) && sameBytes(a.root, b.root))) {
+        if (a.seq === b.seq && !sameBytes(a.hash, b.hash)) {
           this.#fail("forked", a.seq, `two signed heads disagree about record ${a.seq}`)
         }
       }
@@ -153,13 +157,19 @@ export class Verifier {
   }
 
   #compareHeads(): boolean {
-    for (const head of this.#heads) {
-      if (head.seq !== this.#seq) continue
-      if (!sameBytes(head.hash, this.#hash) || !sameBytes(head.root, this.#tree.root())) {
+    const end = this.#seq
+    for (const { checkpoint, hash, seq } of this.#heads) {
+      if (seq === end && !sameBytes(hash, this.#hash)) {
+        return this.#fail("forked", end, `the log up to record ${end} is not the one that its head was made for`)
+      }
+      if (
+        checkpoint.seq === end &&
+        !(sameBytes(checkpoint.hash, this.#hash) && sameBytes(checkpoint.root, this.#tree.root()))
+      ) {
         return this.#fail(
           "forked",
-          head.seq,
-          `the log up to record ${head.seq} is not the one that its head was made for`
+          end,
+          `the log up to record ${end} is not the one that its checkpoint was signed for`
         )
       }
     }

@@ -3,11 +3,11 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Path from "node:path"
-import type { AuditHead } from "../../domain/audit/AuditHead.ts"
+import { type AuditHead, checkpointMs } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { sealRecord } from "../../domain/audit/Chain.ts"
 import { packEntries, unpackRecords } from "../../domain/audit/Frames.ts"
-import { checkpointBytes, headMacBytes } from "../../domain/audit/HeadBytes.ts"
+import { checkpointBytes, headMacBytes } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
 import { bodyBytesMax, genesisHash, logIdLength } from "../../domain/audit/RecordBytes.ts"
 import { type AuditEntry, AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
@@ -15,7 +15,8 @@ import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
-import type { AuditFileOptions, AuditSecret } from "./AuditFile.ts"
+import type { AuditFileOptions } from "./AuditFile.ts"
+import type { AuditSecret } from "./AuditSigner.ts"
 import type { AuditRequest } from "./AuditThread.ts"
 import * as StoreThread from "./StoreThread.ts"
 
@@ -70,9 +71,12 @@ export const layerMemory: Layer.Layer<AuditStore, never, CryptoCore | KeyManager
       })
       const end = written.at(-1)
       if (end !== undefined) {
-        const content = { log, seq: end.seq, time: clock.nowUnsafe(), hash: end.hash, root: tree.root(), keyId: key.id }
-        const signature = keys.signCheckpointUnsafe(checkpointBytes(content))
-        heads = [{ ...content, mac: mac(headMacBytes(content)), signature }, ...heads.slice(0, 1)]
+        const { hash, seq } = end
+        const time = clock.nowUnsafe()
+        const statement = { seq, time, hash, root: tree.root() }
+        const signature = keys.signCheckpointUnsafe(checkpointBytes(log, statement))
+        const content = { log, seq, time, hash, checkpoint: { ...statement, signature }, keyId: key.id }
+        heads = [{ ...content, mac: mac(headMacBytes(content)) }, ...heads.slice(0, 1)]
       }
       return written
     }
@@ -109,6 +113,7 @@ class GroupCommit {
   ) => void
   #waiting: Array<Waiting> = []
   #busy = false
+  #dirty = false
 
   constructor(
     write: (entries: ReadonlyArray<AuditEntry>, done: (outcome: Exit.Exit<unknown, AuditStoreError>) => void) => void
@@ -121,12 +126,20 @@ class GroupCommit {
     if (!this.#busy) this.#next()
   }
 
+  /** Whether anything was written since the last question. */
+  takeDirty(): boolean {
+    const dirty = this.#dirty
+    this.#dirty = false
+    return dirty
+  }
+
   #next(): void {
     let count = 0
     const size = this.#waiting.findIndex(({ entries }, i) => (count += entries.length) > groupRecordsMax && i > 0)
     const group = size === -1 ? this.#waiting : this.#waiting.slice(0, size)
     this.#waiting = size === -1 ? [] : this.#waiting.slice(size)
     this.#busy = group.length > 0
+    this.#dirty ||= this.#busy
     if (this.#busy) this.#write(group.flatMap(({ entries }) => entries), (outcome) => this.#settle(group, outcome))
   }
 
@@ -181,6 +194,16 @@ const makeSqlite = Effect.fnUntraced(function*(directory: string, head: string) 
     thread.send(request, [frame.buffer], (outcome) => done(Exit.mapError(outcome, toError)))
   })
 
+  // Under load every append may renew the checkpoint; this catches the last records before a pause.
+  yield* Effect.sleep(checkpointMs).pipe(
+    Effect.andThen(
+      Effect.suspend(() =>
+        commit.takeDirty() ? Effect.ignore(thread.request({ op: "checkpoint", now: clock.nowUnsafe() })) : Effect.void
+      )
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
   // What waiting or an operator can heal must not keep the application from starting: appends will say it. A foreign or
   // newer file nothing will heal.
   yield* Effect.catch(

@@ -1,7 +1,8 @@
 /** Entry of the thread that owns the audit log: all its blocking I/O happens here. Loaded by `AuditStore` only. */
 import { parentPort, workerData } from "node:worker_threads"
 import { packRecords, unpackEntries } from "../../domain/audit/Frames.ts"
-import { AuditFile, type AuditFileOptions, type AuditSecret } from "./AuditFile.ts"
+import { AuditFile, type AuditFileOptions } from "./AuditFile.ts"
+import type { AuditSecret } from "./AuditSigner.ts"
 import { serve } from "./ThreadServer.ts"
 
 /** What the thread can be asked. Answers: `open` and `close` nothing, `append` and `read` packed records. */
@@ -9,6 +10,7 @@ export type AuditRequest =
   | { readonly op: "open"; readonly secret: AuditSecret }
   | { readonly op: "append"; readonly entries: Uint8Array; readonly now: number; readonly secret: AuditSecret }
   | { readonly op: "read"; readonly fromSeq: number; readonly limit: number }
+  | { readonly op: "checkpoint"; readonly now: number }
   | { readonly op: "lastSeq" }
   | { readonly op: "heads" }
   | { readonly op: "close" }
@@ -27,6 +29,8 @@ const handler = (options: AuditFileOptions) => {
       }
       case "read":
         return packRecords(file.read(request.fromSeq, request.limit))
+      case "checkpoint":
+        return file.checkpoint(request.now)
       case "lastSeq":
         return file.lastSeq()
       case "heads":

@@ -21,6 +21,11 @@ const fsyncDirectory = (path: string): void => {
   }
 }
 
+interface Slot {
+  readonly index: 0 | 1
+  readonly head: AuditHead
+}
+
 /**
  * The head file: two slots of one JSON line each, written in turn, so that a crash while writing one leaves the other.
  *
@@ -28,7 +33,10 @@ const fsyncDirectory = (path: string): void => {
  */
 export class HeadFile {
   readonly #path: string
-  readonly #buffer = Buffer.alloc(slotLength)
+  /** What the file held when it was last looked at, and what that means: it rarely changes under a single writer. */
+  readonly #known = Buffer.alloc(fileLength)
+  readonly #buffer = Buffer.alloc(fileLength)
+  #slots: ReadonlyArray<Slot> = []
   #fd: number | undefined
 
   constructor(path: string) {
@@ -52,15 +60,7 @@ export class HeadFile {
 
   /** The heads in the file, the longest log first. A blank or torn slot gives none. */
   read(): ReadonlyArray<AuditHead> {
-    const fd = this.#fd
-    if (fd !== undefined) return this.#readFrom(fd)
-    if (!Fs.existsSync(this.#path)) return []
-    const once = Fs.openSync(this.#path, "r")
-    try {
-      return this.#readFrom(once)
-    } finally {
-      Fs.closeSync(once)
-    }
+    return this.#readSlots().map(({ head }) => head)
   }
 
   /** Writes a head over the older slot; durable when it returns. */
@@ -68,14 +68,15 @@ export class HeadFile {
     const fd = this.#fd
     if (fd === undefined) throw new Error("the head file is not open")
     if (Fs.fstatSync(fd).nlink === 0) throw new Error(`the head file ${this.#path} was removed`)
-    const newest = this.#slot(fd, 0)
-    const other = this.#slot(fd, 1)
-    const at = newest === undefined || (other !== undefined && other.seq > newest.seq) ? 0 : 1
-    this.#buffer.fill(newline)
-    const length = this.#buffer.write(headToLine(head), "utf8")
-    if (length >= slotLength) throw new Error("the head does not fit its slot")
-    Fs.writeSync(fd, this.#buffer, 0, slotLength, slotOffsets[at])
+    const newest = this.#readSlots()[0]
+    const index = newest === undefined || newest.index === 1 ? 0 : 1
+    const slot = this.#buffer.subarray(slotOffsets[index], slotOffsets[index] + slotLength)
+    slot.fill(newline)
+    if (slot.write(headToLine(head), "utf8") >= slotLength) throw new Error("the head does not fit its slot")
+    Fs.writeSync(fd, slot, 0, slotLength, slotOffsets[index])
     sync(fd)
+    slot.copy(this.#known, slotOffsets[index])
+    this.#slots = newest === undefined ? [{ index, head }] : [{ index, head }, newest]
   }
 
   close(): void {
@@ -83,14 +84,27 @@ export class HeadFile {
     this.#fd = undefined
   }
 
-  #readFrom(fd: number): ReadonlyArray<AuditHead> {
-    const heads = [this.#slot(fd, 0), this.#slot(fd, 1)].filter((head) => head !== undefined)
-    return heads.sort((a, b) => b.seq - a.seq)
+  #readSlots(): ReadonlyArray<Slot> {
+    if (this.#fd === undefined && !Fs.existsSync(this.#path)) return []
+    const fd = this.#fd ?? Fs.openSync(this.#path, "r")
+    try {
+      this.#buffer.fill(0, Fs.readSync(fd, this.#buffer, 0, fileLength, 0))
+    } finally {
+      if (fd !== this.#fd) Fs.closeSync(fd)
+    }
+    if (this.#buffer.equals(this.#known)) return this.#slots
+    this.#buffer.copy(this.#known)
+    const slots = ([0, 1] as const).flatMap((index): ReadonlyArray<Slot> => {
+      const head = this.#parse(slotOffsets[index])
+      return head === undefined ? [] : [{ index, head }]
+    })
+    this.#slots = slots.toSorted((a, b) => b.head.seq - a.head.seq)
+    return this.#slots
   }
 
-  #slot(fd: number, index: 0 | 1): AuditHead | undefined {
-    const length = Fs.readSync(fd, this.#buffer, 0, slotLength, slotOffsets[index])
-    const end = this.#buffer.subarray(0, length).indexOf(newline)
-    return end <= 0 ? undefined : headFromLine(this.#buffer.toString("utf8", 0, end))
+  #parse(offset: number): AuditHead | undefined {
+    const slot = this.#known.subarray(offset, offset + slotLength)
+    const end = slot.indexOf(newline)
+    return end <= 0 ? undefined : headFromLine(slot.toString("utf8", 0, end))
   }
 }

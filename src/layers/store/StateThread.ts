@@ -117,7 +117,7 @@ class StateFiles {
 
   recentTrace(limit: number): ReadonlyArray<string> {
     const rows = this.#openTrace().prepare("SELECT json FROM trace ORDER BY n DESC LIMIT ?").all(limit)
-    return rows.map((row) => String(row["json"])).reverse()
+    return rows.map((row) => String(row["json"])).toReversed()
   }
 
   findTrace(decisionId: string): string | undefined {

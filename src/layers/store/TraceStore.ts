@@ -77,7 +77,7 @@ class Pending {
     this.skipped += Math.max(0, this.#others.length - room)
     this.#notable = []
     this.#others = []
-    return batch.sort((a, b) => a.event.timestamp - b.event.timestamp)
+    return batch.toSorted((a, b) => a.event.timestamp - b.event.timestamp)
   }
 }
 

@@ -114,14 +114,15 @@ const prove = Command.make("prove", proveFlags, (input) =>
       const crypto = yield* CryptoCore
       const store = yield* AuditStore
       const head = yield* store.head
-      if (head === undefined || input.seq < 1 || input.seq > head.seq) {
-        return yield* new CheckFailed({ message: `the head covers records 1 to ${head?.seq ?? 0}, not ${input.seq}` })
+      const size = head?.checkpoint.seq ?? 0
+      if (head === undefined || input.seq < 1 || input.seq > size) {
+        return yield* new CheckFailed({ message: `the signed checkpoint covers records 1 to ${size}, not ${input.seq}` })
       }
       const report = yield* AuditLog.verify(yield* store.heads)
       if (!report.ok) return yield* new CheckFailed({ message: `the log is damaged: ${report.detail}` })
-      const prover = new InclusionProver(crypto.sha256Unsafe, input.seq - 1, head.seq)
+      const prover = new InclusionProver(crypto.sha256Unsafe, input.seq - 1, size)
       let target: AuditRecord | undefined
-      yield* AuditLog.forEachPage(1, head.seq, (page) =>
+      yield* AuditLog.forEachPage(1, size, (page) =>
         Effect.sync(() => {
           for (const record of page) {
             if (record.seq === input.seq) target = record
@@ -131,9 +132,9 @@ const prove = Command.make("prove", proveFlags, (input) =>
         }))
       const path = prover.path()
       const proves = path !== undefined && target !== undefined &&
-        verifyInclusion(crypto.sha256Unsafe, target.hash, input.seq - 1, head.seq, path, head.root)
+        verifyInclusion(crypto.sha256Unsafe, target.hash, input.seq - 1, size, path, head.checkpoint.root)
       if (!proves) return yield* new CheckFailed({ message: `record ${input.seq} is not in the tree that the head signs` })
-      return { record: toObject(target!), position: input.seq - 1, size: head.seq, path: path.map(encode), head: headToLine(head) }
+      return { record: toObject(target!), position: input.seq - 1, size: size, path: path.map(encode), head: headToLine(head) }
     }).pipe(
       Effect.catchTag("AuditStoreError", AuditLog.unreadable),
       Effect.provide(Keyset.layer(input)),
