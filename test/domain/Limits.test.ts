@@ -4,7 +4,7 @@ import * as Gcra from "../../src/domain/Gcra.ts"
 import { eventBytes, PartitionBuffer } from "../../src/domain/PartitionBuffer.ts"
 import { backoffMs, creditMax, retriesPerCall, RetryBudget } from "../../src/domain/RetryBudget.ts"
 import { SlidingCount } from "../../src/domain/SlidingCount.ts"
-import { makeEvent } from "../support/flow.ts"
+import { makeEvent } from "../support/Flow.ts"
 
 describe("Gcra", () => {
   it("admits the burst at once, then one per interval, exactly", () => {

@@ -6,7 +6,7 @@ import * as Health from "../../src/domain/Health.ts"
 import { LatencyHistogram } from "../../src/domain/LatencyHistogram.ts"
 import * as Prometheus from "../../src/domain/Prometheus.ts"
 import { Rates } from "../../src/domain/Rates.ts"
-import { settingsWith } from "../support/flow.ts"
+import { settingsWith } from "../support/Flow.ts"
 
 describe("LatencyHistogram", () => {
   it("gives percentiles within 2 %, whatever the values", () => {

@@ -24,7 +24,7 @@ import {
   makeTransport,
   makeWitness,
   observability
-} from "../../support/flow.ts"
+} from "../../support/Flow.ts"
 
 type Answer = Parameters<typeof makeLink>[1]
 

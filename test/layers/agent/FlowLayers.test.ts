@@ -17,7 +17,7 @@ import { SamplingController as Sampling } from "../../../src/services/SamplingCo
 import { SecurityViolation } from "../../../src/services/SecureTransport.ts"
 import { OwnUsage } from "../../../src/domain/OwnUsage.ts"
 import type { SettingsInput } from "../../../src/domain/Settings.ts"
-import { cryptoLayer, makeConfig, makeEvent, makeWitness, observability } from "../../support/flow.ts"
+import { cryptoLayer, makeConfig, makeEvent, makeWitness, observability } from "../../support/Flow.ts"
 
 const setup = (settings: SettingsInput = {}, witnessLayer = makeWitness()) => {
   const config = makeConfig(settings)

@@ -9,7 +9,7 @@ import * as EventQueue from "../../../src/layers/brain/EventQueue.ts"
 import { BackpressureController as Controller } from "../../../src/services/BackpressureController.ts"
 import { EventQueue as Queue, type QueueItem } from "../../../src/services/EventQueue.ts"
 import { PicMetrics } from "../../../src/services/PicMetrics.ts"
-import { makeConfig, makeEvent, observability } from "../../support/flow.ts"
+import { makeConfig, makeEvent, observability } from "../../support/Flow.ts"
 
 const setup = (settings: SettingsInput) =>
   BackpressureController.layer.pipe(

@@ -12,7 +12,7 @@ import * as PicHealth from "../../../src/layers/observability/PicHealth.ts"
 import { Alerts as AlertsService } from "../../../src/services/Alerts.ts"
 import { PicHealth as Health } from "../../../src/services/PicHealth.ts"
 import { PicMetrics } from "../../../src/services/PicMetrics.ts"
-import { makeConfig, observability } from "../../support/flow.ts"
+import { makeConfig, observability } from "../../support/Flow.ts"
 
 describe("PicMetrics", () => {
   it.effect("reports the seven metrics, as numbers, as Prometheus text and as metrics of Effect", () => {

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { type ChaosFault, chaosFaults, type ChaosOptions } from "../../../src/domain/ChaosPlan.ts"
 import * as ChaosLink from "../../../src/layers/testing/ChaosLink.ts"
 import { BrainLink } from "../../../src/services/BrainLink.ts"
-import { allowAll, makeLink } from "../../support/flow.ts"
+import { allowAll, makeLink } from "../../support/Flow.ts"
 
 const frameOf = (id: string) => new TextEncoder().encode(JSON.stringify({ nonce: Number(id), events: [id] }))
 

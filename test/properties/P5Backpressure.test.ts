@@ -15,7 +15,7 @@ import { signalAgeMsMax } from "../../src/domain/SamplingRate.ts"
 import * as RateLimiter from "../../src/layers/agent/RateLimiter.ts"
 import * as SamplingController from "../../src/layers/agent/SamplingController.ts"
 import { SamplingController as Sampling } from "../../src/services/SamplingController.ts"
-import { cryptoLayer, makeConfig, makeWitness, observability } from "../support/flow.ts"
+import { cryptoLayer, makeConfig, makeWitness, observability } from "../support/Flow.ts"
 
 const agent = (config = makeConfig()) =>
   SamplingController.layer.pipe(

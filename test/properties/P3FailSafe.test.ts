@@ -29,7 +29,7 @@ import {
   makeTransport,
   makeWitness,
   observability
-} from "../support/flow.ts"
+} from "../support/Flow.ts"
 
 const modes: ReadonlyArray<FailMode> = ["open", "closed"]
 const classes = FailureClass.literals
