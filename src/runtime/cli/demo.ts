@@ -16,12 +16,12 @@ export const command = Command.make(
   { json: jsonFlag },
   Effect.fnUntraced(function*({ json }) {
     const { render, run } = yield* load
-    const report = yield* run(!json).pipe(
-      Effect.catchTags({
-        DemoDataMissing: (error) => new BadInput({ message: error.message }),
-        PicConfigError: (error) => new BadInput({ message: error.message })
-      }),
-      Effect.catch((error) => error._tag === "BadInput" ? error : new CheckFailed({ message: error.message }))
+    const report = yield* Effect.mapError(
+      run(!json),
+      (error) =>
+        error._tag === "DemoDataMissing" || error._tag === "PicConfigError"
+          ? new BadInput({ message: error.message })
+          : new CheckFailed({ message: error.message })
     )
     yield* Output.result(json, report, () => render(report))
     if (!report.ok) return yield* new CheckFailed({ message: "" })

@@ -6,7 +6,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as Layer from "effect/Layer"
 import { PicClock } from "../../services/PicClock.ts"
 import { ShopApi } from "./ShopApi.ts"
-import { callsIn, type ShopCall, type ShopRequest, type Visit } from "./ShopTraffic.ts"
+import { type ShopCall, type ShopRequest, type Visit } from "./ShopTraffic.ts"
 import { type Answer, type Ending, Tally } from "./Tally.ts"
 
 /** Sends requests to the shop over HTTP. */
@@ -22,8 +22,8 @@ export class ShopClient extends Context.Service<ShopClient, {
     perSecond: number,
     onAnswer?: (answer: Answer) => void
   ) => Effect.Effect<Tally>
-  /** All requests so far and how many of them were refused: the client's own count, to check ours against. */
-  readonly totals: Effect.Effect<{ readonly sent: number; readonly refused: number }>
+  /** All requests so far and the decision ids of the refused ones: the client's own count, to check ours against. */
+  readonly totals: Effect.Effect<{ readonly sent: number; readonly refusals: ReadonlyArray<string> }>
 }>()("effect-pic/runtime/demo/ShopClient") {}
 
 /** Visitors who are on the site at the same time. */
@@ -55,19 +55,22 @@ const make = Effect.gen(function*() {
   }
 
   let sent = 0
-  let refused = 0
+  const refusals: Array<string> = []
   const send = Effect.fnUntraced(function*({ call, kind, session }: ShopRequest) {
     const began = clock.nowUnsafe()
     sent++
-    const ending = yield* ask(call, session).pipe(
+    const { decisionId, ending } = yield* ask(call, session).pipe(
       Effect.match({
-        onSuccess: (): Ending => "ran",
-        onFailure: (error): Ending =>
-          error._tag === "Forbidden" ? "blocked" : error._tag === "Unprotected" ? "unavailable" : "broken"
+        onSuccess: () => ({ ending: "ran" as Ending, decisionId: "" }),
+        onFailure: (error) => {
+          if (error._tag === "Forbidden") return { ending: "blocked" as Ending, decisionId: error.decisionId }
+          if (error._tag === "Unprotected") return { ending: "unavailable" as Ending, decisionId: error.decisionId }
+          return { ending: "broken" as Ending, decisionId: "" }
+        }
       })
     )
-    if (ending === "blocked" || ending === "unavailable") refused++
-    return { operation: call.operation, kind, session, ending, ms: clock.nowUnsafe() - began }
+    if (ending === "blocked" || ending === "unavailable") refusals.push(decisionId)
+    return { operation: call.operation, kind, session, ending, decisionId, ms: clock.nowUnsafe() - began }
   })
 
   const visit = Effect.fnUntraced(function*(
@@ -77,10 +80,10 @@ const make = Effect.gen(function*() {
   ) {
     const tally = new Tally()
     const began = clock.nowUnsafe()
-    const intervalMs = lanes / Math.min(perSecond, callsIn(visits) * 1_000)
+    const intervalMs = lanes * 1_000 / perSecond
     yield* Effect.forEach(Array.from({ length: lanes }, (_, lane) => lane), (lane) =>
       Effect.gen(function*() {
-        let dueMs = began + lane * intervalMs * 1_000 / lanes
+        let dueMs = began + lane * intervalMs / lanes
         for (let at = lane; at < visits.length; at += lanes) {
           for (const request of visits[at] ?? []) {
             const waitMs = dueMs - clock.nowUnsafe()
@@ -88,14 +91,15 @@ const make = Effect.gen(function*() {
             const answer = yield* send(request)
             tally.answers.push(answer)
             onAnswer?.(answer)
-            dueMs += intervalMs * 1_000
+            // A stall is not made up for: a burst after it would be traffic that no visitor makes.
+            dueMs = Math.max(dueMs + intervalMs, clock.nowUnsafe())
           }
         }
       }), { concurrency: "unbounded", discard: true })
     return tally
   })
 
-  return ShopClient.of({ send, visit, totals: Effect.sync(() => ({ sent, refused })) })
+  return ShopClient.of({ send, visit, totals: Effect.sync(() => ({ sent, refusals: refusals.slice() })) })
 })
 
 /** A client of the shop that listens on `HttpServer`. */

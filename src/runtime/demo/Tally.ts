@@ -10,6 +10,8 @@ export interface Answer {
   readonly kind: Kind
   readonly session: string
   readonly ending: Ending
+  /** The id of the decision that refused the call; empty where it ran. */
+  readonly decisionId: string
   readonly ms: number
 }
 

@@ -20,7 +20,8 @@ export const make = (): Wiretap => {
   const hear = (frame: Uint8Array): void => {
     if (!listening) return
     listening = false
-    caught = frame.slice()
+    // A copy: `slice` of a Buffer would share its bytes.
+    caught = new Uint8Array(frame)
   }
   const layer = Layer.effect(
     BrainLink,

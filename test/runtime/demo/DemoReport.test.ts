@@ -56,6 +56,7 @@ describe("Tally", () => {
     session: "s",
     kind,
     ending,
+    decisionId: "",
     ms
   })
 

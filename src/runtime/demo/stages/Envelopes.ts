@@ -18,7 +18,7 @@ const payment: ShopRequest = {
 }
 
 const altered = (envelope: Uint8Array, index: number): Uint8Array => {
-  const copy = envelope.slice()
+  const copy = new Uint8Array(envelope)
   copy[index] = (copy[index] ?? 0) ^ 0x01
   return copy
 }

@@ -9,8 +9,8 @@ import { callsIn, visitsOf } from "../ShopTraffic.ts"
 import { Checks, type Stage } from "../Stage.ts"
 
 /** Calls a second of normal business, in every stage: rate models see the same rhythm. */
-export const normalPerSecond = 400
-const readyWithin = "10 seconds"
+export const normalPerSecond = 440
+const readyWithin = "3 seconds"
 
 /** Normal requests while observing: everything runs, nothing is blocked, and every function becomes ready. */
 export const stage = (
