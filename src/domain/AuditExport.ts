@@ -1,3 +1,5 @@
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import type { AuditRecord } from "./audit/AuditRecord.ts"
 import { escapeLine } from "./Printable.ts"
 
@@ -25,6 +27,10 @@ export const bodyText = (record: AuditRecord): string | undefined => {
     return undefined
   }
 }
+
+/** A time in epoch milliseconds as ISO 8601 in UTC; a dash for what is no time. */
+export const isoTime = (ms: number): string =>
+  Option.match(DateTime.make(ms), { onNone: () => "-", onSome: DateTime.formatIso })
 
 /** The decoded body of a record, or `undefined` where it is no JSON. */
 export const bodyOf = (record: AuditRecord): unknown => {
@@ -80,7 +86,7 @@ export const csvCell = (text: string): string => {
 export const toCsv = (record: AuditRecord): string =>
   [
     String(record.seq),
-    new Date(record.time).toISOString(),
+    isoTime(record.time),
     record.kind,
     functionOf(record),
     bodyText(record) ?? hex(record.body),

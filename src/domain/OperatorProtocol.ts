@@ -92,7 +92,12 @@ export const macInput = (
   keyId: string,
   body: string
 ): Uint8Array => {
-  const parts = [text.encode(`effect-pic operator v${protocolVersion} ${direction}`), nonce, text.encode(keyId), text.encode(body)]
+  const parts = [
+    text.encode(`effect-pic operator v${protocolVersion} ${direction}`),
+    nonce,
+    text.encode(keyId),
+    text.encode(body)
+  ]
   const bytes = new Uint8Array(parts.reduce((total, part) => total + 4 + part.length, 0))
   const view = new DataView(bytes.buffer)
   let offset = 0

@@ -5,7 +5,9 @@ import { nearest } from "./Nearest.ts"
 import { Settings } from "./Settings.ts"
 
 /** The dotted name of a setting, such as `cellagent.fail_mode`. */
-export type SettingKey = { [S in keyof Settings & string]: `${S}.${keyof Settings[S] & string}` }[keyof Settings & string]
+export type SettingKey = {
+  [S in keyof Settings & string]: `${S}.${keyof Settings[S] & string}`
+}[keyof Settings & string]
 
 /** One setting: its place, what it accepts in words, and its decoder. */
 export interface Setting {
@@ -20,7 +22,8 @@ export interface Setting {
 /** Prefix of all environment variables that configure us. */
 export const variablePrefix = "PIC"
 
-const literalText = (ast: SchemaAST.AST): string | undefined => SchemaAST.isLiteral(ast) ? String(ast.literal) : undefined
+const literalText = (ast: SchemaAST.AST): string | undefined =>
+  SchemaAST.isLiteral(ast) ? String(ast.literal) : undefined
 
 /** What a schema accepts, in words: its own text, else the list of its literals, else the name of its type. */
 const expectedText = (ast: SchemaAST.AST): string => {
@@ -54,7 +57,9 @@ export const settings: ReadonlyMap<string, Setting> = table
 /** The names of the sections. */
 export const sections: ReadonlyArray<string> = Object.keys(Settings.fields)
 
-const variables: ReadonlyMap<string, Setting> = new Map([...table.values()].map((setting) => [setting.variable, setting]))
+const variables: ReadonlyMap<string, Setting> = new Map(
+  [...table.values()].map((setting) => [setting.variable, setting])
+)
 
 /** The setting of an environment variable. */
 export const settingOfVariable = (variable: string): Setting | undefined => variables.get(variable)

@@ -15,9 +15,11 @@ const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({ expe
 const fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
   expected: "a number from 0 to 1"
 })
-const openFraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true })).annotate({
-  expected: "a number above 0 and at most 1"
-})
+const openFraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true })).annotate(
+  {
+    expected: "a number above 0 and at most 1"
+  }
+)
 const percent = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 })).annotate({
   expected: "a number from 0 to 100"
 })

@@ -2,12 +2,18 @@ import * as Result from "effect/Result"
 import { nearest } from "./Nearest.ts"
 import { looksSecret, quoteValue } from "./Printable.ts"
 import { defaults, type Settings, type SettingsInput } from "./Settings.ts"
-import { decodeText, nearestKey, type Setting, type SettingKey, sections, settings as known } from "./SettingKeys.ts"
+import { decodeText, nearestKey, sections, type Setting, type SettingKey, settings as known } from "./SettingKeys.ts"
 import { weakens } from "./Weakening.ts"
 
 /** Why a setting was refused; `source` says where it was given. */
 export type Refusal =
-  | { readonly _tag: "InvalidSetting"; readonly source: string; readonly key: string; readonly got: string; readonly expected: string }
+  | {
+    readonly _tag: "InvalidSetting"
+    readonly source: string
+    readonly key: string
+    readonly got: string
+    readonly expected: string
+  }
   | { readonly _tag: "UnknownSetting"; readonly source: string; readonly key: string; readonly nearest: string }
   | { readonly _tag: "LockedSetting"; readonly source: string; readonly key: string; readonly detail: string }
 
@@ -53,7 +59,13 @@ export const collect = (root: unknown, source: string): Collected => {
     } else if (isMapping(content)) {
       collectSection(section, content, source, given, refused)
     } else if (content !== null && content !== undefined) {
-      refused.push({ _tag: "InvalidSetting", source, key: section, got: quoteValue(content), expected: "a mapping of its keys" })
+      refused.push({
+        _tag: "InvalidSetting",
+        source,
+        key: section,
+        got: quoteValue(content),
+        expected: "a mapping of its keys"
+      })
     }
   }
   return { given, refused }
@@ -147,7 +159,9 @@ export const lockRefusal = (
 const contradictions = ({ origins, settings }: Resolved): ReadonlyArray<Refusal> => {
   const { max_worker_threads: most, worker_threads: least } = settings.brain
   if (most >= least) return []
-  const key = origins.get("brain.max_worker_threads") === "default" ? "brain.worker_threads" : "brain.max_worker_threads"
+  const key = origins.get("brain.max_worker_threads") === "default"
+    ? "brain.worker_threads"
+    : "brain.max_worker_threads"
   const expected = key === "brain.worker_threads"
     ? `at most brain.max_worker_threads (${most})`
     : `at least brain.worker_threads (${least})`

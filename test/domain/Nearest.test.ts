@@ -23,7 +23,10 @@ describe("Nearest", () => {
 
   it("counts one for each insertion, deletion, substitution and swap", () => {
     assert.deepStrictEqual(
-      ([["mode", "modes"], ["mode", "ode"], ["mode", "made"], ["mode", "mdoe"], ["", "abc"], ["kitten", "sitting"]] as const)
+      ([["mode", "modes"], ["mode", "ode"], ["mode", "made"], ["mode", "mdoe"], ["", "abc"], [
+        "kitten",
+        "sitting"
+      ]] as const)
         .map(([a, b]) => editDistance(a, b)),
       [1, 1, 1, 1, 3, 3]
     )

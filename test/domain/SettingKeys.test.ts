@@ -41,7 +41,9 @@ describe("SettingKeys", () => {
       ["storage.directory", "a\0b"],
       ["limits.cpu_cap", "on"]
     ]
-    for (const [key, value] of outside) assert.isTrue(Result.isFailure(settings.get(key)!.decode(value)), `${key} ${value}`)
+    for (const [key, value] of outside) {
+      assert.isTrue(Result.isFailure(settings.get(key)!.decode(value)), `${key} ${value}`)
+    }
   })
 
   it("reads text as text, decimal or boolean, and as nothing else", () => {
@@ -62,15 +64,24 @@ describe("SettingKeys", () => {
 })
 
 describe("resolve", () => {
-  const code = (input: unknown) => resolve({ files: [], environment: nothing, code: collect(input, "code"), locked: [] })
+  const code = (input: unknown) =>
+    resolve({ files: [], environment: nothing, code: collect(input, "code"), locked: [] })
 
   it("answers all settings or none, whatever it is given", () => {
-    FastCheck.assert(FastCheck.property(FastCheck.jsonValue({ maxDepth: 3 }), (input) => {
-      const resolved = code(input)
-      return Result.isFailure(resolved)
-        ? resolved.failure.length > 0
-        : [...settings.values()].every((one) => Result.isSuccess(one.decode(valueOf(resolved.success.settings, one.key))))
-    }), { numRuns: 300, examples: [[{ brain: { __proto__: null } }], [{ constructor: {} }], [{ cellagent: { toString: 1 } }]] })
+    FastCheck.assert(
+      FastCheck.property(FastCheck.jsonValue({ maxDepth: 3 }), (input) => {
+        const resolved = code(input)
+        return Result.isFailure(resolved)
+          ? resolved.failure.length > 0
+          : [...settings.values()].every((one) =>
+            Result.isSuccess(one.decode(valueOf(resolved.success.settings, one.key)))
+          )
+      }),
+      {
+        numRuns: 300,
+        examples: [[{ brain: { __proto__: null } }], [{ constructor: {} }], [{ cellagent: { toString: 1 } }]]
+      }
+    )
   })
 
   it("is not fooled by names of Object.prototype", () => {
@@ -101,7 +112,13 @@ describe("weakens", () => {
   })
 
   it("never says that a change and its opposite both keep the strength", () => {
-    for (const [key, a, b] of [["rollout.percent", 1, 2], ["rollout.mode", "observe", "enforce"], ["brain.min_samples", 1, 2]] as const) {
+    for (
+      const [key, a, b] of [["rollout.percent", 1, 2], ["rollout.mode", "observe", "enforce"], [
+        "brain.min_samples",
+        1,
+        2
+      ]] as const
+    ) {
       assert.isTrue(weakens(key, a, b) || weakens(key, b, a), key)
     }
   })

@@ -40,16 +40,21 @@ import { StateStore } from "../../src/services/StateStore.ts"
 import { TelemetryGenerator } from "../../src/services/TelemetryGenerator.ts"
 import { TraceStore } from "../../src/services/TraceStore.ts"
 
-const foundation = Layer.mergeAll(AuditStoreLayer.layerMemory, StateStoreLayer.layerMemory, TraceStoreLayer.layerMemory).pipe(
-  Layer.provideMerge(KeyManagerLayer.layerMemory),
-  Layer.provideMerge(Embedded.observability),
-  Layer.provideMerge(Layer.mergeAll(
-    Config.layerSettings({ storage: { directory: "memory" }, audit: { wait_ms: 5_000 }, rollout: { mode: "enforce" } }),
-    PicClock.layer,
-    CryptoLayer.layer,
-    Layer.succeed(References.MinimumLogLevel, "None")
-  ))
-)
+const foundation = Layer.mergeAll(AuditStoreLayer.layerMemory, StateStoreLayer.layerMemory, TraceStoreLayer.layerMemory)
+  .pipe(
+    Layer.provideMerge(KeyManagerLayer.layerMemory),
+    Layer.provideMerge(Embedded.observability),
+    Layer.provideMerge(Layer.mergeAll(
+      Config.layerSettings({
+        storage: { directory: "memory" },
+        audit: { wait_ms: 5_000 },
+        rollout: { mode: "enforce" }
+      }),
+      PicClock.layer,
+      CryptoLayer.layer,
+      Layer.succeed(References.MinimumLogLevel, "None")
+    ))
+  )
 const system = Embedded.layerWith({}).pipe(Layer.provideMerge(foundation))
 
 const allow: Decision = {
@@ -137,7 +142,10 @@ const noop: Readonly<Record<string, Tamper>> = {
   })),
   PicMetrics: Effect.updateService(PicMetrics, (real) => ({
     ...real,
-    getStats: Effect.map(real.getStats, (stats) => ({ ...stats, counters: { ...stats.counters, security_violations: 0 } }))
+    getStats: Effect.map(
+      real.getStats,
+      (stats) => ({ ...stats, counters: { ...stats.counters, security_violations: 0 } })
+    )
   })),
   AuditLogger: Effect.updateService(AuditLogger, (real) => ({
     ...real,

@@ -5,7 +5,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { escapeLine, quoteMessage } from "../../domain/Printable.ts"
 import { sections } from "../../domain/SettingKeys.ts"
-import { type Collected, collect } from "../../domain/SettingsDecode.ts"
+import { collect, type Collected } from "../../domain/SettingsDecode.ts"
 import { UnreadableFile } from "../../services/PicConfig.ts"
 
 /** Largest configuration file: a hundred times what all keys with comments need, so anything larger is not ours. */

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "node:path"
 import type { AuditHead } from "../../domain/audit/AuditHead.ts"
-import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
+import type { AuditBody, AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import type { AuditReport } from "../../domain/audit/AuditReport.ts"
 import { Verifier } from "../../domain/audit/Verifier.ts"
 import type { Settings } from "../../domain/Settings.ts"
@@ -10,6 +10,8 @@ import * as AuditStoreLayer from "../../layers/store/AuditStore.ts"
 import { AuditStore, type AuditStoreError } from "../../services/AuditStore.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
+import { PicClock } from "../../services/PicClock.ts"
+import type { PicConfig } from "../../services/PicConfig.ts"
 import { exists } from "./Common.ts"
 import { BadInput } from "./Failure.ts"
 import * as Output from "./Output.ts"
@@ -17,9 +19,12 @@ import * as Output from "./Output.ts"
 /** Records read at once: about a megabyte. */
 const pageRecords = 1_024
 
+const logPath = ({ storage }: Pick<Settings, "storage">): string =>
+  Path.join(storage.directory, AuditStoreLayer.fileNames.log)
+
 /** Layer that reads the log of these settings, and makes nothing where there is none. */
 export const layer = ({ audit, storage }: Settings): Layer.Layer<AuditStore, BadInput> => {
-  const path = Path.join(storage.directory, AuditStoreLayer.fileNames.log)
+  const path = logPath({ storage })
   const refuse = (message: string) => Layer.effectContext(Effect.fail(new BadInput({ message })))
   if (storage.directory === "memory") return refuse("storage.directory is memory: there is no audit log")
   if (!exists(path)) return refuse(`there is no audit log at ${path}`)
@@ -63,7 +68,8 @@ export const verify = (
         const key = keys.auditKeyUnsafe(keyId)
         return key === undefined ? undefined : crypto.verifyMacUnsafe(key, data, mac)
       },
-      verifySignature: (data, signature) => crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, signature)
+      verifySignature: (data, signature) =>
+        crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, signature)
     }, heads)
     const total = yield* store.lastSeq
     yield* forEachPage(1, Number.MAX_SAFE_INTEGER, (page) =>
@@ -72,4 +78,25 @@ export const verify = (
         page.every((record) => verifier.step(record))
       ))
     return verifier.finish()
+  })
+
+/**
+ * Puts what an operator did without a running process on record. Where there is no log yet nothing is written; where it
+ * cannot be written, that is said.
+ */
+export const note = (
+  settings: Settings,
+  kind: AuditRecord["kind"],
+  body: AuditBody
+): Effect.Effect<void, never, KeyManager | PicClock | PicConfig> =>
+  Effect.gen(function*() {
+    if (settings.storage.directory === "memory" || !exists(logPath(settings))) return
+    const clock = yield* PicClock
+    yield* Effect.flatMap(AuditStore, (store) =>
+      store.append([{ time: clock.nowUnsafe(), kind, body: Buffer.from(JSON.stringify(body)) }])).pipe(
+        Effect.provide(AuditStoreLayer.layerSqlite),
+        Effect.catch((error) =>
+          Output.note(`pic: done, but not on record in the audit log: ${error.message}`)
+        )
+      )
   })

@@ -16,7 +16,9 @@ const description = "effect-pic: verdicts before every call, evidence behind eve
 /** The version of this package. */
 export const version = (): string => {
   const manifest: unknown = JSON.parse(Fs.readFileSync(new URL("../../../package.json", import.meta.url), "utf8"))
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown"
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown"
 }
 
 const rooted = <Name extends string, Input, Context, E>(
@@ -73,7 +75,9 @@ const overview: Run = Command.runWith(
   Command.make("pic").pipe(
     Command.withDescription(description),
     Command.withSubcommands(
-      Object.entries(commands).map(([name, entry]) => Command.make(name).pipe(Command.withDescription(entry.description)))
+      Object.entries(commands).map(([name, entry]) =>
+        Command.make(name).pipe(Command.withDescription(entry.description))
+      )
     )
   ),
   { version: version() }
@@ -138,7 +142,5 @@ export const dispatch = (args: ReadonlyArray<string>): Effect.Effect<number, nev
   Effect.flatMap(select(args), (run) => run(args)).pipe(
     Effect.provide(CliOutput.layerPresenter(presenter(CliOutput.defaultFormatter({ colors: false })))),
     Effect.as(exitCodes.fine as number),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(args, failureOf(cause))
-    )
+    Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(args, failureOf(cause)))
   )

@@ -5,7 +5,7 @@ import type { OperatorCommand } from "../../domain/OperatorProtocol.ts"
 import * as OperatorClient from "../operator/OperatorClient.ts"
 import { socketPath } from "../operator/OperatorSocket.ts"
 import { type ConfigFlags, exists, loadConfig } from "./Common.ts"
-import { BadInput, CheckFailed } from "./Failure.ts"
+import { type BadInput, CheckFailed } from "./Failure.ts"
 import * as Keyset from "./Keyset.ts"
 
 /** The answer of the running process, or `undefined` where none runs on this storage directory. */
@@ -32,5 +32,7 @@ export const demand = (
 ): Effect.Effect<Schema.Json, BadInput | CheckFailed> =>
   Effect.flatMap(ask(flags, command), (answer) =>
     answer === undefined
-      ? Effect.fail(new CheckFailed({ message: "no protected process runs on this storage directory (see --storage, --config)" }))
+      ? Effect.fail(
+        new CheckFailed({ message: "no protected process runs on this storage directory (see --storage, --config)" })
+      )
       : Effect.succeed(answer))

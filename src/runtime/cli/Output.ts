@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { isoTime } from "../../domain/AuditExport.ts"
 import { escapeLine, escapeText } from "../../domain/Printable.ts"
 
 /** Where a command writes: results to `out`, everything else to `err`. Both wait until the text is taken. */
@@ -30,17 +31,23 @@ const nonAscii = /[^\x20-\x7e]/g
 export const toJson = (value: unknown): string =>
   JSON.stringify(value).replace(
     nonAscii,
-    (character) => /\p{L}|\p{N}|\p{P}|\p{S}/u.test(character) ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+    (character) =>
+      /\p{L}|\p{N}|\p{P}|\p{S}/u.test(character)
+        ? character
+        : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
 
 /** Prints text of our own with foreign values in it, escaped, and a line break. */
-export const line = (text: string): Effect.Effect<void> => Effect.flatMap(Streams, ({ out }) => out(`${escapeText(text)}\n`))
+export const line = (text: string): Effect.Effect<void> =>
+  Effect.flatMap(Streams, ({ out }) => out(`${escapeText(text)}\n`))
 
 /** Prints a message beside the result. */
-export const note = (text: string): Effect.Effect<void> => Effect.flatMap(Streams, ({ err }) => err(`${escapeText(text)}\n`))
+export const note = (text: string): Effect.Effect<void> =>
+  Effect.flatMap(Streams, ({ err }) => err(`${escapeText(text)}\n`))
 
 /** Prints the one object of `--json`. */
-export const json = (value: unknown): Effect.Effect<void> => Effect.flatMap(Streams, ({ out }) => out(`${toJson(value)}\n`))
+export const json = (value: unknown): Effect.Effect<void> =>
+  Effect.flatMap(Streams, ({ out }) => out(`${toJson(value)}\n`))
 
 /** Prints a result as its object with `--json`, else as text. */
 export const result = (asJson: boolean, value: unknown, text: () => string): Effect.Effect<void> =>
@@ -54,8 +61,7 @@ export const table = (header: ReadonlyArray<string>, rows: ReadonlyArray<Readonl
 }
 
 /** A time in epoch milliseconds as people read it; a dash where there is none. */
-export const time = (ms: number | undefined): string =>
-  ms === undefined || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15 ? "-" : new Date(ms).toISOString()
+export const time = (ms: number | undefined): string => ms === undefined ? "-" : isoTime(ms)
 
 /** Draws progress on a terminal: the share done of a long work. Answers nothing where there is no terminal. */
 export const progress = (label: string, done: number, total: number): Effect.Effect<void> =>

@@ -35,12 +35,16 @@ const verify = Command.make("verify", { ...configFlags, json: jsonFlag }, (input
         : `THE LOG IS DAMAGED (${report.damage ?? "unknown"}): ${report.detail}.`)
     if (!report.ok) return yield* new CheckFailed({ message: "" })
   })).pipe(
-    Command.withDescription("Check the whole chain against the external head: edits, deletions, insertions, reordering, cuts")
+    Command.withDescription(
+      "Check the whole chain against the external head: edits, deletions, insertions, reordering, cuts"
+    )
   )
 
 const render = (record: AuditRecord): string => {
   const fn = functionOf(record)
-  return `${record.seq}  ${Output.time(record.time)}  ${record.kind}${fn === "" ? "" : `  ${fn}`}  ${bodyText(record) ?? "(binary)"}`
+  return `${record.seq}  ${Output.time(record.time)}  ${record.kind}${fn === "" ? "" : `  ${fn}`}  ${
+    bodyText(record) ?? "(binary)"
+  }`
 }
 
 const tailFlags = {
@@ -68,7 +72,9 @@ const tail = Command.make("tail", tailFlags, (input) =>
       ? undefined
       : parseMoment(input.since.value, yield* Clock.currentTimeMillis)
     if (Option.isSome(input.since) && since === undefined) {
-      return yield* new BadInput({ message: `--since ${input.since.value} is no time; expected 2h, 2026-01-31 or epoch milliseconds` })
+      return yield* new BadInput({
+        message: `--since ${input.since.value} is no time; expected 2h, 2026-01-31 or epoch milliseconds`
+      })
     }
     const filter: AuditFilter = { kind: Option.getOrUndefined(input.kind), fn: Option.getOrUndefined(input.fn), since }
     yield* Effect.gen(function*() {
@@ -90,7 +96,9 @@ const tail = Command.make("tail", tailFlags, (input) =>
         const newest = yield* store.lastSeq
         yield* AuditLog.forEachPage(next, newest, (page) =>
           Effect.as(
-            Effect.forEach(page.filter((record) => matches(record, filter)), (record) => Output.line(render(record)), { discard: true }),
+            Effect.forEach(page.filter((record) => matches(record, filter)), (record) => Output.line(render(record)), {
+              discard: true
+            }),
             true
           ))
         next = Math.max(next, newest + 1)
@@ -109,14 +117,16 @@ const proveFlags = {
 const prove = Command.make("prove", proveFlags, (input) =>
   Effect.gen(function*() {
     const { settings } = yield* loadConfig(input)
+    yield* Keyset.source(settings)
     const proof = yield* Effect.gen(function*() {
-      yield* Keyset.source(settings)
       const crypto = yield* CryptoCore
       const store = yield* AuditStore
       const head = yield* store.head
       const size = head?.checkpoint.seq ?? 0
       if (head === undefined || input.seq < 1 || input.seq > size) {
-        return yield* new CheckFailed({ message: `the signed checkpoint covers records 1 to ${size}, not ${input.seq}` })
+        return yield* new CheckFailed({
+          message: `the signed checkpoint covers records 1 to ${size}, not ${input.seq}`
+        })
       }
       const report = yield* AuditLog.verify(yield* store.heads)
       if (!report.ok) return yield* new CheckFailed({ message: `the log is damaged: ${report.detail}` })
@@ -133,12 +143,19 @@ const prove = Command.make("prove", proveFlags, (input) =>
       const path = prover.path()
       const proves = path !== undefined && target !== undefined &&
         verifyInclusion(crypto.sha256Unsafe, target.hash, input.seq - 1, size, path, head.checkpoint.root)
-      if (!proves) return yield* new CheckFailed({ message: `record ${input.seq} is not in the tree that the head signs` })
-      return { record: toObject(target!), position: input.seq - 1, size: size, path: path.map(encode), head: headToLine(head) }
+      if (!proves) {
+        return yield* new CheckFailed({ message: `record ${input.seq} is not in the tree that the head signs` })
+      }
+      return {
+        record: toObject(target!),
+        position: input.seq - 1,
+        size,
+        path: path.map(encode),
+        head: headToLine(head)
+      }
     }).pipe(
       Effect.catchTag("AuditStoreError", AuditLog.unreadable),
-      Effect.provide(Keyset.layer(input)),
-      Effect.provide(AuditLog.layer(settings))
+      Effect.provide([Keyset.layer(input), AuditLog.layer(settings)])
     )
     yield* Output.result(input.json, proof, () =>
       [
@@ -147,7 +164,9 @@ const prove = Command.make("prove", proveFlags, (input) =>
         `head ${proof.head}`
       ].join("\n"))
   })).pipe(
-    Command.withDescription("Prove that one record is in the signed log, without showing the others (RFC 9162, section 2.1.3)")
+    Command.withDescription(
+      "Prove that one record is in the signed log, without showing the others (RFC 9162, section 2.1.3)"
+    )
   )
 
 /** `pic audit`. */

@@ -15,7 +15,10 @@ import * as Output from "./Output.ts"
 const flags = {
   ...configFlags,
   json: jsonFlag,
-  format: Flag.Literals("format", ["ndjson", "csv"]).pipe(Flag.withDescription("Format of the records"), Flag.withDefault("ndjson")),
+  format: Flag.Literals("format", ["ndjson", "csv"]).pipe(
+    Flag.withDescription("Format of the records"),
+    Flag.withDefault("ndjson")
+  ),
   out: Flag.String("out").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("New file (mode 0600) to write to; stdout by default, needed with --json"),
@@ -35,7 +38,9 @@ const moment = (flag: string, given: Option.Option<string>): Effect.Effect<numbe
     if (Option.isNone(given)) return undefined
     const time = parseMoment(given.value, yield* Clock.currentTimeMillis)
     if (time !== undefined) return time
-    return yield* new BadInput({ message: `${flag} ${given.value} is no time; expected 2h, 2026-01-31 or epoch milliseconds` })
+    return yield* new BadInput({
+      message: `${flag} ${given.value} is no time; expected 2h, 2026-01-31 or epoch milliseconds`
+    })
   })
 
 /** Where the records go: a new file that only its owner reads, or stdout. */
@@ -47,7 +52,9 @@ const sink = (out: Option.Option<string>) =>
       Effect.try({
         try: () => Fs.openSync(path, "wx", 0o600),
         catch: (cause) => {
-          const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "unknown reason"
+          const code = typeof cause === "object" && cause !== null && "code" in cause
+            ? String(cause.code)
+            : "unknown reason"
           const why = code === "EEXIST" ? "exists already and was left as it is" : `cannot be written (${code})`
           return new BadInput({ message: `${path} ${why}` })
         }
@@ -65,7 +72,9 @@ const sink = (out: Option.Option<string>) =>
 export const command = Command.make("export", flags, (input) =>
   Effect.gen(function*() {
     if (input.json && Option.isNone(input.out)) {
-      return yield* new BadInput({ message: "--json prints the summary on stdout: say with --out where the records go" })
+      return yield* new BadInput({
+        message: "--json prints the summary on stdout: say with --out where the records go"
+      })
     }
     const { settings } = yield* loadConfig(input)
     const filter: AuditFilter = {
@@ -91,16 +100,27 @@ export const command = Command.make("export", flags, (input) =>
           if (lines.length > 0) yield* write(lines.join(""))
           scanned += page.length
           exported += chosen.length
-          yield* Output.progress("exporting", Option.isSome(input.out) ? scanned : 0, Option.isSome(input.out) ? total : 0)
+          yield* Output.progress(
+            "exporting",
+            Option.isSome(input.out) ? scanned : 0,
+            Option.isSome(input.out) ? total : 0
+          )
           return true
         }))
-      return { exported, scanned, total, headSeq: head?.seq ?? 0, complete: scanned === total && total >= (head?.seq ?? 0) }
+      return {
+        exported,
+        scanned,
+        total,
+        headSeq: head?.seq ?? 0,
+        complete: scanned === total && total >= (head?.seq ?? 0)
+      }
     }).pipe(
       Effect.scoped,
       Effect.catchTag("AuditStoreError", AuditLog.unreadable),
       Effect.provide(AuditLog.layer(settings))
     )
-    const text = `${summary.exported} of ${summary.scanned} records exported; the log has ${summary.total}, its head covers ${summary.headSeq}`
+    const text =
+      `${summary.exported} of ${summary.scanned} records exported; the log has ${summary.total}, its head covers ${summary.headSeq}`
     yield* input.json ? Output.json(summary) : Output.note(text)
     if (!summary.complete) {
       return yield* new CheckFailed({ message: "the log is incomplete: pic audit verify says what is missing" })

@@ -40,7 +40,11 @@ const show = Command.make("show", flags, (input) =>
     yield* Output.result(
       input.json,
       { settings, origins: Object.fromEntries(origins) },
-      () => Output.table(["KEY", "VALUE", "FROM"], rows.map(({ key, origin, value }) => [key, escapeLine(String(value)), origin]))
+      () =>
+        Output.table(
+          ["KEY", "VALUE", "FROM"],
+          rows.map(({ key, origin, value }) => [key, escapeLine(String(value)), origin])
+        )
     )
   })).pipe(Command.withDescription("Show every effective value and where it came from"))
 

@@ -58,7 +58,9 @@ export const command = Command.make("doctor", { ...configFlags, json: jsonFlag }
     const running = answer !== undefined
     const decoded = running ? decode(answer) : Result.succeed(yield* embedded(input))
     if (Result.isFailure(decoded)) {
-      return yield* new CheckFailed({ message: "the running process answered in words that this version does not know" })
+      return yield* new CheckFailed({
+        message: "the running process answered in words that this version does not know"
+      })
     }
     const report = decoded.success
     const where = running
@@ -67,5 +69,7 @@ export const command = Command.make("doctor", { ...configFlags, json: jsonFlag }
     yield* Output.result(input.json, { ...report, running }, () => render(report, where))
     if (!report.ok) return yield* new CheckFailed({ message: "" })
   })).pipe(
-    Command.withDescription("Send canaries through every hop and time each. Exit code 1 where a hop is broken or nothing is protected.")
+    Command.withDescription(
+      "Send canaries through every hop and time each. Exit code 1 where a hop is broken or nothing is protected."
+    )
   )

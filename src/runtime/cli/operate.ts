@@ -45,7 +45,10 @@ const rolloutSet = Command.make(
   "set",
   {
     ...flags,
-    mode: Flag.Literals("mode", ["observe", "enforce"]).pipe(Flag.withDescription("Record only, or block"), Flag.optional),
+    mode: Flag.Literals("mode", ["observe", "enforce"]).pipe(
+      Flag.withDescription("Record only, or block"),
+      Flag.optional
+    ),
     percent: Flag.Finite("percent").pipe(
       Flag.filter((share) => share >= 0 && share <= 100, (share) => `a number from 0 to 100, not ${share}`),
       Flag.withDescription("Share of subjects for which verdicts are enforced"),
@@ -68,7 +71,10 @@ const rolloutSet = Command.make(
     })
 ).pipe(
   Command.withDescription("Change the rollout of the running process; it applies to the next call"),
-  Command.withExamples([{ command: "pic rollout set --mode enforce --percent 10", description: "Enforce for a tenth of the subjects" }])
+  Command.withExamples([{
+    command: "pic rollout set --mode enforce --percent 10",
+    description: "Enforce for a tenth of the subjects"
+  }])
 )
 
 const rolloutStatus = Command.make(
@@ -107,14 +113,17 @@ export const mode = Command.make("mode").pipe(
 
 const field = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>(
-    (inner, name) => typeof inner === "object" && inner !== null ? (inner as Readonly<Record<string, unknown>>)[name] : undefined,
+    (inner, name) =>
+      typeof inner === "object" && inner !== null ? (inner as Readonly<Record<string, unknown>>)[name] : undefined,
     value
   )
 
 const renderStatus = (answer: Schema.Json): string => {
   const pairs = (value: unknown): string =>
     typeof value === "object" && value !== null
-      ? Object.entries(value).map(([name, content]) => `${name} ${typeof content === "object" ? JSON.stringify(content) : String(content)}`).join(", ")
+      ? Object.entries(value).map(([name, content]) =>
+        `${name} ${typeof content === "object" ? JSON.stringify(content) : String(content)}`
+      ).join(", ")
       : "-"
   const profiles = field(answer, "profiles")
   const rows = Array.isArray(profiles)
@@ -136,5 +145,7 @@ export const status = Command.make("status", flags, (input) =>
     yield* Output.result(input.json, answer, () => renderStatus(answer))
     if (field(answer, "health", "state") === "not_protecting") return yield* new CheckFailed({ message: "" })
   })).pipe(
-    Command.withDescription("Show health, counts and baselines of the running process. Exit code 1 where it is not protecting.")
+    Command.withDescription(
+      "Show health, counts and baselines of the running process. Exit code 1 where it is not protecting."
+    )
   )

@@ -56,7 +56,10 @@ const detectorLive = probe(
     const assessment = detector.scoreUnsafe(yield* canaryEvent(canaryArguments(8)))
     const known = yield* profiler.profile(canaryFunction)
     return firstOf(
-      unless(known === undefined || known.state === assessment.state, `it says ${assessment.state}, the baseline ${known?.state}`),
+      unless(
+        known === undefined || known.state === assessment.state,
+        `it says ${assessment.state}, the baseline ${known?.state}`
+      ),
       unless(assessment.pValue >= 0 && assessment.pValue <= 1, "its p-value is no probability")
     )
   })

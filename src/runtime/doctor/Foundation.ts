@@ -44,7 +44,10 @@ const clock = probe(
     yield* Effect.sleep(2)
     const passedMs = Number(monotonic.monotonicTimeNanosUnsafe() - started) / 1e6
     const movedMs = picClock.nowUnsafe() - start
-    return unless(movedMs > passedMs / 2 && movedMs < passedMs * 2 + 10, `${passedMs} ms passed and it moved by ${movedMs} ms`)
+    return unless(
+      movedMs > passedMs / 2 && movedMs < passedMs * 2 + 10,
+      `${passedMs} ms passed and it moved by ${movedMs} ms`
+    )
   })
 )
 
@@ -69,7 +72,10 @@ const primitives = probe(
       unless(hex(crypto.sha256Unsafe(text.encode("abc"))) === sha256Abc, "SHA-256 is wrong"),
       unless(!same(Uint8Array.from(crypto.randomBytesUnsafe(16)), crypto.randomBytesUnsafe(16)), "random bytes repeat"),
       unless(crypto.verifySignatureUnsafe(pair.publicKey, message, signature), "a genuine signature is refused"),
-      unless(!crypto.verifySignatureUnsafe(pair.publicKey, altered, signature), "a signature of another message is accepted")
+      unless(
+        !crypto.verifySignatureUnsafe(pair.publicKey, altered, signature),
+        "a signature of another message is accepted"
+      )
     )
   })
 )
@@ -87,7 +93,10 @@ const keys = probe(
     const signature = manager.signCheckpointUnsafe(message)
     const info = yield* manager.list
     return firstOf(
-      unless(verifies !== undefined && crypto.verifyMacUnsafe(verifies, message, mac), "the active key does not verify"),
+      unless(
+        verifies !== undefined && crypto.verifyMacUnsafe(verifies, message, mac),
+        "the active key does not verify"
+      ),
       unless(
         !crypto.verifyMacUnsafe(manager.getActiveKeyUnsafe("decision"), message, mac),
         "events and decisions have the same key"
@@ -112,7 +121,10 @@ const state = probe(
     const bytes = Uint8Array.from(crypto.randomBytesUnsafe(16))
     yield* store.save("pic.doctor", bytes)
     const entry = yield* store.load("pic.doctor")
-    return unless(entry._tag === "Found" && same(entry.bytes, bytes), `the canary is ${entry._tag.toLowerCase()} or altered`)
+    return unless(
+      entry._tag === "Found" && same(entry.bytes, bytes),
+      `the canary is ${entry._tag.toLowerCase()} or altered`
+    )
   })
 )
 

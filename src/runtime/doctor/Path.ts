@@ -63,9 +63,15 @@ const transport = probe(
     )
     return firstOf(
       unless(Result.isSuccess(genuine), "a genuine answer is refused"),
-      unless(Result.isSuccess(genuine) && genuine.success.decision.eventId === request.eventId, "the answer names another event"),
+      unless(
+        Result.isSuccess(genuine) && genuine.success.decision.eventId === request.eventId,
+        "the answer names another event"
+      ),
       unless(!changed, "an altered answer is accepted"),
-      unless(Result.isFailure(secure.verifyDecisionUnsafe(other.request, reply)), "an answer to another request is accepted")
+      unless(
+        Result.isFailure(secure.verifyDecisionUnsafe(other.request, reply)),
+        "an answer to another request is accepted"
+      )
     )
   })
 )
@@ -146,12 +152,18 @@ const batch = probe(
     const link = yield* BrainLink
     const brain = yield* BrainCore
     const before = yield* brain.status
-    const request = secure.signEventsUnsafe([yield* canaryEvent(canaryArguments(4)), yield* canaryEvent(canaryArguments(5))])
+    const request = secure.signEventsUnsafe([
+      yield* canaryEvent(canaryArguments(4)),
+      yield* canaryEvent(canaryArguments(5))
+    ])
     const reply = yield* link.send(request.frame)
     const verified = secure.verifyDecisionsUnsafe(request, reply)
     const after = yield* brain.status
     return firstOf(
-      unless(Result.isSuccess(verified) && verified.success.decisions.length === 2, "the batch was not answered in full"),
+      unless(
+        Result.isSuccess(verified) && verified.success.decisions.length === 2,
+        "the batch was not answered in full"
+      ),
       unless(after.running, "the brain is stopped"),
       unless(after.eventsAnalysed >= before.eventsAnalysed + 2, "events are not analysed")
     )
@@ -237,6 +249,17 @@ const metrics = probe(
 
 /** Proofs of the whole way of a call, in its order. */
 export const probes = [
-  link, transport, validator, replay, queue, backpressure, batch, connector, call("CellAgent"), call("Monitor"), traces,
-  profile, metrics
+  link,
+  transport,
+  validator,
+  replay,
+  queue,
+  backpressure,
+  batch,
+  connector,
+  call("CellAgent"),
+  call("Monitor"),
+  traces,
+  profile,
+  metrics
 ]

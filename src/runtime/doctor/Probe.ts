@@ -67,7 +67,10 @@ export const canarySite: CallSite = {
 export const canaryArguments = (n: number): ReadonlyArray<unknown> => [`order-${1000 + n % 9000}`, 1 + n % 5]
 
 /** Arguments that no ordinary canary has. */
-export const attackArguments: ReadonlyArray<unknown> = ["1' UNION SELECT password FROM users; -- <script>", -9_999_999_999]
+export const attackArguments: ReadonlyArray<unknown> = [
+  "1' UNION SELECT password FROM users; -- <script>",
+  -9_999_999_999
+]
 
 /** An event of a canary: a fresh id and the description of its arguments. */
 export const canaryEvent = (

@@ -87,7 +87,9 @@ export const make: Effect.Effect<
       }
       const recorded = yield* record("operator", body)
       if (!recorded && weaker) {
-        return refused("nothing was changed: the change weakens the protection and its audit record could not be written")
+        return refused(
+          "nothing was changed: the change weakens the protection and its audit record could not be written"
+        )
       }
       const applied = yield* Effect.result(config.change(wanted))
       if (Result.isFailure(applied)) {
@@ -107,7 +109,9 @@ export const make: Effect.Effect<
         return Effect.andThen(record("operator", { action: "rollout status" }), Effect.map(rolloutState, done))
       case "RolloutSet": {
         const { forSeconds, mode, percent } = command
-        if (mode === undefined && percent === undefined) return Effect.succeed(refused("nothing to set: mode or percent"))
+        if (mode === undefined && percent === undefined) {
+          return Effect.succeed(refused("nothing to set: mode or percent"))
+        }
         const rollout = { ...(mode === undefined ? {} : { mode }), ...(percent === undefined ? {} : { percent }) }
         return change("rollout", { rollout }, forSeconds)
       }

@@ -26,7 +26,9 @@ export class NotRunning extends Schema.TaggedError<NotRunning>()("NotRunning", {
 }
 
 /** The process refused the command, or what answers cannot be trusted. */
-export class OperatorRefused extends Schema.TaggedError<OperatorRefused>()("OperatorRefused", { detail: Schema.String }) {
+export class OperatorRefused
+  extends Schema.TaggedError<OperatorRefused>()("OperatorRefused", { detail: Schema.String })
+{
   override get message() {
     return this.detail
   }
@@ -100,7 +102,9 @@ export const call = (
       const decoded = decodeGreeting(greeting)
       if (Result.isFailure(decoded)) return Result.fail(refused("what answers is no operator socket of this version"))
       nonce = new Uint8Array(Buffer.from(decoded.success.nonce, "base64url"))
-      if (nonce.length !== nonceLength) return Result.fail(refused("what answers is no operator socket of this version"))
+      if (nonce.length !== nonceLength) {
+        return Result.fail(refused("what answers is no operator socket of this version"))
+      }
       const key = keys.getActiveKeyUnsafe("operator")
       const body = encodeCommand(command)
       const mac = Buffer.from(crypto.macUnsafe(key, macInput("command", nonce, key.id, body))).toString("base64url")
@@ -125,6 +129,8 @@ const openReply = (
   const { body, keyId, mac } = sealed.success
   const key = keys.verifyKeyUnsafe("operator", keyId)
   if (key === undefined) return undefined
-  if (!crypto.verifyMacUnsafe(key, macInput("reply", nonce, keyId, body), Buffer.from(mac, "base64url"))) return undefined
+  if (!crypto.verifyMacUnsafe(key, macInput("reply", nonce, keyId, body), Buffer.from(mac, "base64url"))) {
+    return undefined
+  }
   return Result.getOrElse(decodeReply(body), () => undefined)
 }

@@ -100,7 +100,9 @@ export const layer: Layer.Layer<never, never, Doctor.Services> = Layer.effectDis
         const reason = typeof failure === "string" ? failure : reasonOf(failure)
         alerts.raiseUnsafe(
           "degraded",
-          `operator socket ${escapeLine(path)} could not be opened: ${escapeLine(reason)}; pic status, rollout, mode and ` +
+          `operator socket ${escapeLine(path)} could not be opened: ${
+            escapeLine(reason)
+          }; pic status, rollout, mode and ` +
             "doctor cannot reach this process"
         )
       }))

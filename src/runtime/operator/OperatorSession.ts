@@ -84,7 +84,8 @@ export const make = Effect.fnUntraced(function*(
       : actions(command.success).pipe(
         Effect.timeoutOrElse({
           duration: commandTimeout,
-          orElse: () => Effect.succeed<OperatorReply>({ _tag: "Refused", message: `no result within ${commandTimeout}` })
+          orElse: () =>
+            Effect.succeed<OperatorReply>({ _tag: "Refused", message: `no result within ${commandTimeout}` })
         }),
         Effect.catchCause(() => Effect.succeed<OperatorReply>({ _tag: "Refused", message: "the command failed" }))
       )
@@ -107,7 +108,9 @@ export const make = Effect.fnUntraced(function*(
     socket.on("error", () => socket.destroy())
     socket.setTimeout(requestTimeoutMs, () => socket.destroy())
     socket.on("data", onData)
-    socket.write(`${encodeGreeting({ v: protocolVersion, nonce: Buffer.from(nonce).toString("base64url"), pid: process.pid })}\n`)
+    socket.write(
+      `${encodeGreeting({ v: protocolVersion, nonce: Buffer.from(nonce).toString("base64url"), pid: process.pid })}\n`
+    )
     socket.resume()
   }
 })

@@ -87,8 +87,14 @@ describe("PicConfig", () => {
         yield* refusedFile("brain:\n  worker_threads: 32\n"),
         "pic.yaml: brain.worker_threads is 32, expected at most brain.max_worker_threads (16)"
       )
-      assert.include(yield* refusedFile("cellagent:\n  retry_attempts:\n"), "is empty, expected a whole number from 0 to 100")
-      assert.include(yield* refusedFile("cellagent: [1, 2]\n"), "cellagent is a list of 2, expected a mapping of its keys")
+      assert.include(
+        yield* refusedFile("cellagent:\n  retry_attempts:\n"),
+        "is empty, expected a whole number from 0 to 100"
+      )
+      assert.include(
+        yield* refusedFile("cellagent: [1, 2]\n"),
+        "cellagent is a list of 2, expected a mapping of its keys"
+      )
       assert.include(yield* refusedFile("- 1\n"), "the file is a list of 1, expected a mapping with the sections")
     }))
 
@@ -125,7 +131,10 @@ describe("PicConfig", () => {
         yield* refusedFile("cellagent:\n  fail_mod: open\n"),
         "pic.yaml: unknown key cellagent.fail_mod; did you mean cellagent.fail_mode?"
       )
-      assert.strictEqual(yield* refusedFile("celagent:\n  a: 1\n"), "pic.yaml: unknown key celagent; did you mean cellagent?")
+      assert.strictEqual(
+        yield* refusedFile("celagent:\n  a: 1\n"),
+        "pic.yaml: unknown key celagent; did you mean cellagent?"
+      )
       assert.strictEqual(
         yield* refusedFile("queue_sise: 5\n"),
         "pic.yaml: unknown key queue_sise; did you mean brain.queue_size?"
@@ -149,7 +158,10 @@ describe("PicConfig", () => {
     Effect.gen(function*() {
       assert.include(yield* refusedFile(""), "pic.yaml: is empty; expected at least one of the sections cellagent")
       assert.include(yield* refusedFile(" \n\n"), "is empty")
-      assert.include(yield* refusedFile(new Uint8Array([0x63, 0x00, 0x01])), "is not text: it has a zero byte at offset 1")
+      assert.include(
+        yield* refusedFile(new Uint8Array([0x63, 0x00, 0x01])),
+        "is not text: it has a zero byte at offset 1"
+      )
       assert.include(yield* refusedFile(new Uint8Array([0xff, 0xfe, 0x41])), "is not valid UTF-8")
       assert.include(yield* refusedFile("#".repeat(fileBytesMax + 1)), `is larger than ${fileBytesMax} bytes`)
       assert.include(yield* refusedFile("cellagent:\n  retry_attempts: 1\n  retry_attempts: 2\n"), "Duplicate key")
@@ -212,7 +224,11 @@ describe("PicConfig", () => {
     }))
 
   describe("locked keys", () => {
-    const locked = { settings: { cellagent: { fail_mode: "closed" } }, locked: ["cellagent.fail_mode"], files: [] } as const
+    const locked = {
+      settings: { cellagent: { fail_mode: "closed" } },
+      locked: ["cellagent.fail_mode"],
+      files: []
+    } as const
 
     it.effect("neither file nor environment may weaken them", () =>
       Effect.gen(function*() {
@@ -254,7 +270,9 @@ describe("PicConfig", () => {
     it.effect("apply at once, are published, and change the origin", () =>
       Effect.gen(function*() {
         const config = yield* PicConfig
-        const seen = yield* Effect.forkChild(Stream.runCollect(Stream.take(config.changes, 1)), { startImmediately: true })
+        const seen = yield* Effect.forkChild(Stream.runCollect(Stream.take(config.changes, 1)), {
+          startImmediately: true
+        })
         yield* Effect.yieldNow
         yield* config.change({ fail_mode: "closed", rollout: { mode: "enforce", percent: 10 } })
         assert.strictEqual(config.settingsUnsafe().cellagent.fail_mode, "closed")
@@ -277,7 +295,10 @@ describe("PicConfig", () => {
         const config = yield* PicConfig
         const fixed: object = { agent_id: "other" }
         const unknown: object = { fail_mod: "open" }
-        assert.include((yield* Effect.flip(config.change(fixed))).message, "cellagent.agent_id cannot change while running")
+        assert.include(
+          (yield* Effect.flip(config.change(fixed))).message,
+          "cellagent.agent_id cannot change while running"
+        )
         assert.include((yield* Effect.flip(config.change(unknown))).message, "did you mean cellagent.fail_mode?")
         assert.deepStrictEqual(config.settingsUnsafe(), defaults)
       }).pipe(Effect.provide(Config.layerSettings())))
@@ -285,7 +306,10 @@ describe("PicConfig", () => {
 
   it.effect("refuses wrong values given by code", () =>
     Effect.gen(function*() {
-      const error = yield* PicConfig.pipe(Effect.provide(Config.layerSettings({ rollout: { percent: -1 } })), Effect.flip)
+      const error = yield* PicConfig.pipe(
+        Effect.provide(Config.layerSettings({ rollout: { percent: -1 } })),
+        Effect.flip
+      )
       assert.strictEqual(error.message, "code: rollout.percent is -1, expected a number from 0 to 100")
     }))
 })

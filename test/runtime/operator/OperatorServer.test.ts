@@ -91,7 +91,10 @@ describe("operator socket", () => {
       assert.containsAllKeys(status, ["health", "accounting", "stats", "brain", "rollout", "profiles"])
       const state = yield* call({ _tag: "RolloutSet", mode: "enforce", percent: 25 })
       assert.deepInclude(state, { mode: "enforce", percent: 25, failMode: "open", weakenings: [] })
-      assert.deepStrictEqual(Context.get(services, PicConfig).settingsUnsafe().rollout, { mode: "enforce", percent: 25 })
+      assert.deepStrictEqual(Context.get(services, PicConfig).settingsUnsafe().rollout, {
+        mode: "enforce",
+        percent: 25
+      })
       const { records } = yield* Context.get(services, AuditLogger).query({ kind: "operator" })
       const bodies = records.map((record): unknown => JSON.parse(new TextDecoder().decode(record.body)))
       assert.deepStrictEqual(bodies, [
@@ -105,10 +108,19 @@ describe("operator socket", () => {
     Effect.gen(function*() {
       const { path, services } = yield* start({ cellagent: { fail_mode: "closed" } })
       const refusal = (command: Parameters<typeof OperatorClient.call>[1]) =>
-        Effect.map(Effect.flip(Effect.provideContext(OperatorClient.call(path, command), services)), (error) => error.message)
+        Effect.map(
+          Effect.flip(Effect.provideContext(OperatorClient.call(path, command), services)),
+          (error) => error.message
+        )
       assert.include(yield* refusal({ _tag: "RolloutSet" }), "nothing to set")
-      assert.include(yield* refusal({ _tag: "ModeSet", failMode: "closed", forSeconds: 60 }), "--for is only for a change")
-      const weaker = yield* Effect.provideContext(OperatorClient.call(path, { _tag: "ModeSet", failMode: "open" }), services)
+      assert.include(
+        yield* refusal({ _tag: "ModeSet", failMode: "closed", forSeconds: 60 }),
+        "--for is only for a change"
+      )
+      const weaker = yield* Effect.provideContext(
+        OperatorClient.call(path, { _tag: "ModeSet", failMode: "open" }),
+        services
+      )
       assert.nestedPropertyVal(weaker, "weakenings[0].returnsTo", "closed")
     }))
 
@@ -130,7 +142,9 @@ describe("operator socket", () => {
       const crypto = Context.get(services, CryptoCore)
       const key = Context.get(services, KeyManager).getActiveKeyUnsafe("operator")
       const sealed = (nonce: string, body: string, sent = body) => {
-        const mac = Buffer.from(crypto.macUnsafe(key, macInput("command", Buffer.from(nonce, "base64url"), key.id, body)))
+        const mac = Buffer.from(
+          crypto.macUnsafe(key, macInput("command", Buffer.from(nonce, "base64url"), key.id, body))
+        )
         return `${encodeSealed({ v: 1, keyId: key.id, body: sent, mac: mac.toString("base64url") })}\n`
       }
       const closed = encodeCommand({ _tag: "ModeSet", failMode: "closed" })
@@ -158,7 +172,9 @@ describe("operator socket", () => {
             const nonce = Buffer.alloc(32).toString("base64url")
             socket.write(`{"v":1,"nonce":"${nonce}","pid":1}\n`)
             socket.on("data", () =>
-              socket.end(`${encodeSealed({ v: 1, keyId: "k", body: "{\"_tag\":\"Done\",\"result\":1}", mac: nonce })}\n`))
+              socket.end(
+                `${encodeSealed({ v: 1, keyId: "k", body: "{\"_tag\":\"Done\",\"result\":1}", mac: nonce })}\n`
+              ))
             socket.on("error", () => {})
           })
           server.listen({ path }, () => resume(Effect.succeed(server)))

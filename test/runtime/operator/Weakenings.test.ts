@@ -21,7 +21,11 @@ const services = Layer.mergeAll(
   })
 )
 
-const withConfigured = { ...defaults, rollout: configured.rollout, cellagent: { ...defaults.cellagent, ...configured.cellagent } }
+const withConfigured = {
+  ...defaults,
+  rollout: configured.rollout,
+  cellagent: { ...defaults.cellagent, ...configured.cellagent }
+}
 const rollout = (mode: "observe" | "enforce", percent: number) => ({ ...withConfigured, rollout: { mode, percent } })
 
 describe("Weakenings", () => {
@@ -29,7 +33,13 @@ describe("Weakenings", () => {
     const weaker = (mode: "observe" | "enforce", percent: number) =>
       Weakenings.isWeaker("rollout", withConfigured, rollout(mode, percent))
     assert.deepStrictEqual(
-      [weaker("enforce", 49.9), weaker("enforce", 50), weaker("enforce", 100), weaker("observe", 100), weaker("enforce", 0)],
+      [
+        weaker("enforce", 49.9),
+        weaker("enforce", 50),
+        weaker("enforce", 100),
+        weaker("observe", 100),
+        weaker("enforce", 0)
+      ],
       [true, false, false, true, true]
     )
     assert.isFalse(Weakenings.isWeaker("rollout", defaults, { ...defaults, rollout: { mode: "enforce", percent: 10 } }))
@@ -41,7 +51,10 @@ describe("Weakenings", () => {
       const weakenings = yield* Weakenings.make
       const next = yield* config.change({ rollout: { mode: "observe", percent: 10 } })
       yield* weakenings.note("rollout", next, 60)
-      assert.deepStrictEqual((yield* weakenings.list).map(({ returnsTo, what }) => [what, returnsTo]), [["rollout", "enforce 50 %"]])
+      assert.deepStrictEqual((yield* weakenings.list).map(({ returnsTo, what }) => [what, returnsTo]), [[
+        "rollout",
+        "enforce 50 %"
+      ]])
       yield* TestClock.adjust("59 seconds")
       assert.strictEqual(config.settingsUnsafe().rollout.mode, "observe")
       yield* TestClock.adjust("1 second")
