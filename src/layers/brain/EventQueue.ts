@@ -3,6 +3,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import { BoundedQueue } from "../../domain/BoundedQueue.ts"
 import { EventQueue, type QueueItem } from "../../services/EventQueue.ts"
+import { OwnResources } from "../../services/OwnResources.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 
@@ -12,6 +13,7 @@ export const layer: Layer.Layer<EventQueue, never, PicConfig | PicMetrics> = Lay
   Effect.gen(function*() {
     const config = yield* PicConfig
     const metrics = yield* PicMetrics
+    const own = yield* OwnResources
     const { brain } = config.settingsUnsafe()
     const queue = new BoundedQueue<QueueItem>({ sizeMax: brain.queue_size, bytesMax: brain.queue_bytes })
     const filled = Latch.makeUnsafe(false)
@@ -39,8 +41,10 @@ export const layer: Layer.Layer<EventQueue, never, PicConfig | PicMetrics> = Lay
       filled.closeUnsafe()
       return Effect.andThen(filled.await, dequeue)
     })
+    const unregister = own.registerUnsafe(() => queue.bytes)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        unregister()
         for (let item = queue.poll(); item !== undefined; item = queue.poll()) drop(item)
       })
     )
