@@ -46,10 +46,11 @@ await assert.rejects(render("../../../../etc/passwd", 3), (error: unknown) => {
 })
 assert.equal(rendered, learned + 1)
 
-// Every call is accounted for.
+// Every call is accounted for. A loop as tight as the one above is over the rate limit of 1,000 calls a second: those
+// calls count as throttled, and are judged all the same.
 const { accounting, metrics } = await pic.getStats()
 assert.equal(accounting.offered, learned + 2)
-assert.equal(accounting.analysed, learned + 2)
+assert.equal(accounting.analysed + accounting.throttled, learned + 2)
 assert.equal(metrics.counters.decisions_blocked, 1)
 
 await pic.stop()
