@@ -155,7 +155,8 @@ export const violation = (keyset: Keyset): string | undefined => {
   if (secrets.some((bytes) => bytes.length !== rootLength)) return `a secret that is not ${rootLength} bytes long`
   if (checkpointPublicKey.length !== rootLength) return `a checkpoint key that is not ${rootLength} bytes long`
   const undated = keys.find((key) =>
-    (key.status === "primary" && key.primaryAt === undefined) || (key.status === "retired" && key.retiredAt === undefined)
+    (key.status === "primary" && key.primaryAt === undefined) ||
+    (key.status === "retired" && key.retiredAt === undefined)
   )
   return undated === undefined ? undefined : `key ${undated.id} has no time of its last change`
 }

@@ -5,9 +5,15 @@
  * evidence, `state` stored baselines, `operator` commands on the operator socket.
  */
 export type Purpose =
-  | "event" | "events" | "outcomes"
-  | "decision" | "decisions" | "ack"
-  | "audit" | "state" | "operator"
+  | "event"
+  | "events"
+  | "outcomes"
+  | "decision"
+  | "decisions"
+  | "ack"
+  | "audit"
+  | "state"
+  | "operator"
 
 /** Which way a message travels. */
 export type Direction = "to_brain" | "to_agent"

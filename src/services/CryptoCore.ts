@@ -29,7 +29,10 @@ export class CryptoCore extends Context.Service<CryptoCore, {
   readonly sha256Unsafe: (data: Uint8Array) => Uint8Array
   readonly randomBytesUnsafe: (length: number) => Uint8Array
   /** A new Ed25519 key pair: seed (32 bytes, secret) and public key (32 bytes). */
-  readonly generateSigningKeyUnsafe: () => { readonly seed: Redacted.Redacted<Uint8Array>; readonly publicKey: Uint8Array }
+  readonly generateSigningKeyUnsafe: () => {
+    readonly seed: Redacted.Redacted<Uint8Array>
+    readonly publicKey: Uint8Array
+  }
   readonly signUnsafe: (seed: Redacted.Redacted<Uint8Array>, data: Uint8Array) => Uint8Array
   readonly verifySignatureUnsafe: (publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array) => boolean
 }>()("effect-pic/services/CryptoCore") {}

@@ -9,7 +9,15 @@ import { CryptoCore } from "../../src/services/CryptoCore.ts"
 import { KeyManager, type KeysetInfo } from "../../src/services/KeyManager.ts"
 
 const purposes: ReadonlyArray<Purpose> = [
-  "event", "events", "outcomes", "decision", "decisions", "ack", "audit", "state", "operator"
+  "event",
+  "events",
+  "outcomes",
+  "decision",
+  "decisions",
+  "ack",
+  "audit",
+  "state",
+  "operator"
 ]
 const data = new Uint8Array([1, 2, 3])
 
@@ -26,7 +34,11 @@ export const suite = <E>(name: string, make: () => Subject<E>) =>
   describe(`KeyManager (${name})`, () => {
     const test = (
       title: string,
-      body: (keys: KeyManager["Service"], crypto: CryptoCore["Service"], advance: (ms: number) => void) => Effect.Effect<void, unknown>
+      body: (
+        keys: KeyManager["Service"],
+        crypto: CryptoCore["Service"],
+        advance: (ms: number) => void
+      ) => Effect.Effect<void, unknown>
     ) =>
       it.effect(title, () => {
         const subject = make()
@@ -58,23 +70,26 @@ export const suite = <E>(name: string, make: () => Subject<E>) =>
         }
       }))
 
-    test("rotates: the backup signs, the old key verifies for the longest message age, evidence for ever", (keys, _, advance) =>
-      Effect.gen(function*() {
-        const [old, backup] = (yield* keys.list).keys
-        const info = yield* keys.rotateKeys
-        assert.strictEqual(info.generation, 2)
-        assert.strictEqual(keys.getActiveKeyUnsafe("event").id, backup!.id)
-        assert.strictEqual(stateOf(info, old!.id), "retiring")
-        assert.isDefined(keys.verifyKeyUnsafe("event", old!.id))
-        advance(305_000)
-        assert.isDefined(keys.verifyKeyUnsafe("event", old!.id))
-        advance(1)
-        assert.isUndefined(keys.verifyKeyUnsafe("event", old!.id))
-        assert.isUndefined(keys.verifyKeyUnsafe("operator", old!.id))
-        assert.isDefined(keys.verifyKeyUnsafe("state", old!.id), "stored state is rewritten at its own pace")
-        assert.isDefined(keys.auditKeyUnsafe(old!.id))
-        assert.strictEqual(stateOf(yield* keys.list, old!.id), "disabled")
-      }))
+    test(
+      "rotates: the backup signs, the old key verifies for the longest message age, evidence for ever",
+      (keys, _, advance) =>
+        Effect.gen(function*() {
+          const [old, backup] = (yield* keys.list).keys
+          const info = yield* keys.rotateKeys
+          assert.strictEqual(info.generation, 2)
+          assert.strictEqual(keys.getActiveKeyUnsafe("event").id, backup!.id)
+          assert.strictEqual(stateOf(info, old!.id), "retiring")
+          assert.isDefined(keys.verifyKeyUnsafe("event", old!.id))
+          advance(305_000)
+          assert.isDefined(keys.verifyKeyUnsafe("event", old!.id))
+          advance(1)
+          assert.isUndefined(keys.verifyKeyUnsafe("event", old!.id))
+          assert.isUndefined(keys.verifyKeyUnsafe("operator", old!.id))
+          assert.isDefined(keys.verifyKeyUnsafe("state", old!.id), "stored state is rewritten at its own pace")
+          assert.isDefined(keys.auditKeyUnsafe(old!.id))
+          assert.strictEqual(stateOf(yield* keys.list, old!.id), "disabled")
+        })
+    )
 
     test("verifies with the backup before it signs, and refuses unknown ids", (keys) =>
       Effect.gen(function*() {
@@ -119,7 +134,9 @@ export const suite = <E>(name: string, make: () => Subject<E>) =>
           assert.isTrue(crypto.verifyMacUnsafe(key!, data, mac))
           const signature = crypto.signUnsafe(secret.checkpointSeed, data)
           assert.isTrue(crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, signature))
-          assert.isTrue(crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, keys.signCheckpointUnsafe(data)))
+          assert.isTrue(
+            crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, keys.signCheckpointUnsafe(data))
+          )
           yield* keys.rotateKeys
         }
       }))

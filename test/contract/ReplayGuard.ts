@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { epochsPerSenderMax, sendersMax } from "../../src/domain/ReplayRule.ts"
-import { NonceSequence, nonceLength } from "../../src/domain/wire/Nonce.ts"
+import { nonceLength, NonceSequence } from "../../src/domain/wire/Nonce.ts"
 import { ReplayGuard } from "../../src/services/ReplayGuard.ts"
 import { makeRandom } from "../support/Seeded.ts"
 
@@ -87,22 +87,29 @@ export const suite = (name: string, make: () => Subject) =>
         }
       }))
 
-    test("remembers a bounded number of senders and epochs, refuses more, and makes room by time", (guard, { advance, now }) =>
-      Effect.gen(function*() {
-        const first = makeNonces()()
-        for (let i = 0; i < epochsPerSenderMax; i++) {
-          assert.strictEqual(guard.acceptUnsafe("s0", i === 0 ? first : makeNonces()(), now()), "accepted")
-        }
-        assert.strictEqual(guard.acceptUnsafe("s0", makeNonces()(), now()), "capacity")
-        const next = makeNonces()
-        for (let i = 1; i < sendersMax; i++) assert.strictEqual(guard.acceptUnsafe(`s${i}`, next(), now()), "accepted")
-        for (let i = 0; i < 2_000; i++) assert.strictEqual(guard.acceptUnsafe(`flood${i}`, next(), now()), "capacity")
-        assert.strictEqual(guard.acceptUnsafe("s0", first, now()), "replayed")
-        const { bytes, senders } = yield* guard.status
-        assert.strictEqual(senders, sendersMax)
-        assert.isAtMost(bytes / senders, 1_024)
-        yield* advance(301_000)
-        assert.strictEqual(yield* guard.cleanupOldNonces, sendersMax - 1 + epochsPerSenderMax)
-        assert.strictEqual((yield* guard.status).senders, 0)
-      }))
+    test(
+      "remembers a bounded number of senders and epochs, refuses more, and makes room by time",
+      (guard, { advance, now }) =>
+        Effect.gen(function*() {
+          const first = makeNonces()()
+          for (let i = 0; i < epochsPerSenderMax; i++) {
+            assert.strictEqual(guard.acceptUnsafe("s0", i === 0 ? first : makeNonces()(), now()), "accepted")
+          }
+          assert.strictEqual(guard.acceptUnsafe("s0", makeNonces()(), now()), "capacity")
+          const next = makeNonces()
+          for (let i = 1; i < sendersMax; i++) {
+            assert.strictEqual(guard.acceptUnsafe(`s${i}`, next(), now()), "accepted")
+          }
+          for (let i = 0; i < 2_000; i++) {
+            assert.strictEqual(guard.acceptUnsafe(`flood${i}`, next(), now()), "capacity")
+          }
+          assert.strictEqual(guard.acceptUnsafe("s0", first, now()), "replayed")
+          const { bytes, senders } = yield* guard.status
+          assert.strictEqual(senders, sendersMax)
+          assert.isAtMost(bytes / senders, 1_024)
+          yield* advance(301_000)
+          assert.strictEqual(yield* guard.cleanupOldNonces, sendersMax - 1 + epochsPerSenderMax)
+          assert.strictEqual((yield* guard.status).senders, 0)
+        })
+    )
   })

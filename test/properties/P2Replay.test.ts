@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ReplayRule } from "../../src/domain/ReplayRule.ts"
 import { timestampFutureMs } from "../../src/domain/ReplayWindow.ts"
-import { epochLength, NonceSequence, nonceLength } from "../../src/domain/wire/Nonce.ts"
+import { epochLength, nonceLength, NonceSequence } from "../../src/domain/wire/Nonce.ts"
 import { makeRandom, type SeededRandom } from "../support/Seeded.ts"
 
 const pastMs = 300_000
@@ -102,10 +102,32 @@ interface Message {
   readonly timestamp: number
 }
 
-const faults = ["send", "replay", "old_replay", "late", "flood", "advance", "jump", "clock_step", "crash", "stop", "tick"] as const
+const faults = [
+  "send",
+  "replay",
+  "old_replay",
+  "late",
+  "flood",
+  "advance",
+  "jump",
+  "clock_step",
+  "crash",
+  "stop",
+  "tick"
+] as const
 type Fault = typeof faults[number]
 const weights: Readonly<Record<Fault, number>> = {
-  send: 40, replay: 20, old_replay: 10, late: 5, flood: 1, advance: 10, jump: 3, clock_step: 2, crash: 2, stop: 1, tick: 6
+  send: 40,
+  replay: 20,
+  old_replay: 10,
+  late: 5,
+  flood: 1,
+  advance: 10,
+  jump: 3,
+  clock_step: 2,
+  crash: 2,
+  stop: 1,
+  tick: 6
 }
 const deck = faults.flatMap((fault) => Array<Fault>(weights[fault]).fill(fault))
 

@@ -109,7 +109,16 @@ export const sampleEvent: TelemetryEvent = {
     arity: 2,
     truncated: false,
     arguments: [
-      { path: "0", type: "string", size: 10, shape: "a a", mask: 7, value: 0x9abc_def0, magnitude: 0, grams: [17, 900, 40_000] },
+      {
+        path: "0",
+        type: "string",
+        size: 10,
+        shape: "a a",
+        mask: 7,
+        value: 0x9abc_def0,
+        magnitude: 0,
+        grams: [17, 900, 40_000]
+      },
       { path: "1.limit", type: "number", size: 1, shape: "", mask: 0, value: 0, magnitude: -12.3, grams: [] }
     ]
   }

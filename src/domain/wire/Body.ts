@@ -94,7 +94,11 @@ export const readOutcomesBody = (
 }
 
 /** Writes the reply to a batch of events: the signal, then the decisions in the order of the events. */
-export const writeDecisions = (writer: ByteWriter, decisions: ReadonlyArray<Decision>, signal: BackpressureSignal): void => {
+export const writeDecisions = (
+  writer: ByteWriter,
+  decisions: ReadonlyArray<Decision>,
+  signal: BackpressureSignal
+): void => {
   writeSignal(writer, signal)
   writer.reserve(2)
   writer.uint16(Math.min(decisions.length, 0xffff))

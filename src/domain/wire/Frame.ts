@@ -2,7 +2,7 @@ import { type Direction, directionOf } from "../MacKey.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { Names } from "./Interner.ts"
-import { isNonce, type NonceSequence, nonceLength } from "./Nonce.ts"
+import { isNonce, nonceLength, type NonceSequence } from "./Nonce.ts"
 
 /** Version of the frame layout; another one is refused. */
 export const frameVersion = 1

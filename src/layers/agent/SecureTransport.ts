@@ -2,7 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { timestampFutureMs } from "../../domain/ReplayWindow.ts"
-import { readDecisionsBody, readSignalBody, readVerdictBody, writeEvents, writeOutcomes } from "../../domain/wire/Body.ts"
+import {
+  readDecisionsBody,
+  readSignalBody,
+  readVerdictBody,
+  writeEvents,
+  writeOutcomes
+} from "../../domain/wire/Body.ts"
 import { writeEvent } from "../../domain/wire/EventCodec.ts"
 import { type FramePurpose, nonceOf } from "../../domain/wire/Frame.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"

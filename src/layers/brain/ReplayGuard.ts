@@ -71,20 +71,30 @@ const decodeCeiling = (bytes: Uint8Array): number | undefined => {
 const loadFloor = Effect.fnUntraced(function*(store: StateStore["Service"], alerts: Alerts["Service"], now: number) {
   const entry = yield* Effect.result(store.load(ceilingName))
   if (entry._tag === "Success" && entry.success._tag === "Absent") return now
-  const found = entry._tag === "Success" && entry.success._tag === "Found" ? decodeCeiling(entry.success.bytes) : undefined
+  const found = entry._tag === "Success" && entry.success._tag === "Found"
+    ? decodeCeiling(entry.success.bytes)
+    : undefined
   if (found === undefined) {
     alerts.raiseUnsafe("state_refused", "the replay ceiling cannot be read; messages signed before now are refused")
     return now + timestampFutureMs
   }
   if (found > now + clockBehindMs) {
     const seconds = Math.ceil((found - now) / 1000)
-    alerts.raiseUnsafe("degraded", `the clock is behind the last run: messages are refused for ${seconds} s; set the clock`)
+    alerts.raiseUnsafe(
+      "degraded",
+      `the clock is behind the last run: messages are refused for ${seconds} s; set the clock`
+    )
   }
   return found
 })
 
 /** Keeps the durable ceiling ahead of the time; while that fails, messages above it are refused. */
-const makeCeiling = (rule: ReplayRule, store: StateStore["Service"], clock: PicClock["Service"], health: PicHealth["Service"]) => {
+const makeCeiling = (
+  rule: ReplayRule,
+  store: StateStore["Service"],
+  clock: PicClock["Service"],
+  health: PicHealth["Service"]
+) => {
   const name = "replay_ceiling"
   return Effect.suspend(() => {
     const target = Math.max(clock.nowUnsafe(), rule.latest) + ceilingStepMs
@@ -108,24 +118,25 @@ const makeCeiling = (rule: ReplayRule, store: StateStore["Service"], clock: PicC
  * be accepted is made durable before it is. A clean stop costs nothing; after a crash, messages dated up to
  * `ceilingStepMs` after it are refused.
  */
-export const layerDurable: Layer.Layer<ReplayGuard, never, StateStore | PicClock | PicConfig | PicHealth | Alerts> = Layer
-  .effect(
-    ReplayGuard,
-    Effect.gen(function*() {
-      const store = yield* StateStore
-      const clock = yield* PicClock
-      const floor = yield* loadFloor(store, yield* Alerts, clock.nowUnsafe())
-      const rule = new ReplayRule({ floor, ceiling: -Infinity, pastMs: pastMsOf(yield* PicConfig) })
-      const raise = makeCeiling(rule, store, clock, yield* PicHealth)
-      yield* Effect.addFinalizer(() =>
-        Effect.suspend(() => {
-          rule.ceiling = -Infinity
-          return Effect.ignore(store.save(ceilingName, encodeCeiling(rule.latest)))
-        })
-      )
-      yield* raise
-      yield* Effect.forkScoped(Effect.repeat(raise, Schedule.spaced(ceilingInterval)))
-      yield* forkCleanup(rule, clock)
-      return serve(rule, clock)
-    })
-  )
+export const layerDurable: Layer.Layer<ReplayGuard, never, StateStore | PicClock | PicConfig | PicHealth | Alerts> =
+  Layer
+    .effect(
+      ReplayGuard,
+      Effect.gen(function*() {
+        const store = yield* StateStore
+        const clock = yield* PicClock
+        const floor = yield* loadFloor(store, yield* Alerts, clock.nowUnsafe())
+        const rule = new ReplayRule({ floor, ceiling: -Infinity, pastMs: pastMsOf(yield* PicConfig) })
+        const raise = makeCeiling(rule, store, clock, yield* PicHealth)
+        yield* Effect.addFinalizer(() =>
+          Effect.suspend(() => {
+            rule.ceiling = -Infinity
+            return Effect.ignore(store.save(ceilingName, encodeCeiling(rule.latest)))
+          })
+        )
+        yield* raise
+        yield* Effect.forkScoped(Effect.repeat(raise, Schedule.spaced(ceilingInterval)))
+        yield* forkCleanup(rule, clock)
+        return serve(rule, clock)
+      })
+    )

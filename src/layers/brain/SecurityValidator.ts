@@ -1,7 +1,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { readEventBody, readEventsBody, readOutcomesBody, writeDecisions, writeVerdict } from "../../domain/wire/Body.ts"
+import {
+  readEventBody,
+  readEventsBody,
+  readOutcomesBody,
+  writeDecisions,
+  writeVerdict
+} from "../../domain/wire/Body.ts"
 import { writeSignal } from "../../domain/wire/DecisionCodec.ts"
 import { type FramePurpose, nonceOf } from "../../domain/wire/Frame.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
@@ -13,7 +19,8 @@ import { SecurityValidator, type VerifiedRequest } from "../../services/Security
 import { FrameCodec, type VerifiedFrame } from "../crypto/FrameCodec.ts"
 import { refusals } from "../crypto/Violations.ts"
 
-const isRequest = (purpose: FramePurpose): boolean => purpose === "event" || purpose === "events" || purpose === "outcomes"
+const isRequest = (purpose: FramePurpose): boolean =>
+  purpose === "event" || purpose === "events" || purpose === "outcomes"
 
 /** Decodes the body of a request whose origin, freshness and single use are proved. */
 const decode = (codec: FrameCodec, frame: VerifiedFrame, nonce: Uint8Array): VerifiedRequest | undefined => {

@@ -1,7 +1,15 @@
 import * as Result from "effect/Result"
 import { asBuffer, ByteReader } from "../../domain/wire/ByteReader.ts"
 import { ByteWriter } from "../../domain/wire/ByteWriter.ts"
-import { finish, type FramePurpose, macLength, type OpenedFrame, readHeader, type RequestRef, writeHeader } from "../../domain/wire/Frame.ts"
+import {
+  finish,
+  type FramePurpose,
+  macLength,
+  type OpenedFrame,
+  readHeader,
+  type RequestRef,
+  writeHeader
+} from "../../domain/wire/Frame.ts"
 import { Names } from "../../domain/wire/Interner.ts"
 import { NonceSequence } from "../../domain/wire/Nonce.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"

@@ -120,7 +120,11 @@ export class KeyRing {
   /** The bytes of the audit key in force. */
   auditSecret(): { readonly id: string; readonly key: Redacted.Redacted<Uint8Array> } {
     const { id, root } = this.#signer.record
-    this.#auditSecret ??= this.#options.crypto.deriveBytesUnsafe(root, `audit\0${infoOf("audit", "")}`, Keyset.rootLength)
+    this.#auditSecret ??= this.#options.crypto.deriveBytesUnsafe(
+      root,
+      `audit\0${infoOf("audit", "")}`,
+      Keyset.rootLength
+    )
     return { id, key: this.#auditSecret }
   }
 

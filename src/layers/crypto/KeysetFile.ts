@@ -20,7 +20,9 @@ interface Seen {
 const parseSeen = (text: string): Seen | undefined => {
   const [generation, checksum] = text.trim().split(" ")
   const number = Number(generation)
-  return Number.isSafeInteger(number) && number > 0 && checksum !== undefined ? { generation: number, checksum } : undefined
+  return Number.isSafeInteger(number) && number > 0 && checksum !== undefined
+    ? { generation: number, checksum }
+    : undefined
 }
 
 const rollback = (seen: Seen, found: Seen): string | undefined => {
@@ -75,8 +77,13 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
         ? Effect.fail(refused(`cannot be compared with ${seenPath}, which is damaged`))
         : Effect.succeed(remembered)
     }),
-    Effect.catchTag("PrivateFileError", (error) =>
-      error.cause === "missing" ? Effect.succeed(undefined) : Effect.fail(refused(`cannot be compared with ${seenPath}: it ${error.detail}`)))
+    Effect.catchTag(
+      "PrivateFileError",
+      (error) =>
+        error.cause === "missing"
+          ? Effect.succeed(undefined)
+          : Effect.fail(refused(`cannot be compared with ${seenPath}: it ${error.detail}`))
+    )
   )
 
   const writeSeen = Effect.suspend(() =>

@@ -20,7 +20,9 @@ const lockWait = { times: 250, interval: "20 millis" } as const
 const lockStaleMs = 10_000
 
 const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "error"
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : "error"
 
 const failed = (operation: string) => (cause: unknown) => {
   const code = codeOf(cause)
@@ -29,7 +31,8 @@ const failed = (operation: string) => (cause: unknown) => {
   return new PrivateFileError({ detail, cause: code === "EEXIST" ? "exists" : "other" })
 }
 
-const attempt = <A>(operation: string, run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: failed(operation) })
+const attempt = <A>(operation: string, run: () => Promise<A>) =>
+  Effect.tryPromise({ try: run, catch: failed(operation) })
 
 const refuse = (detail: string) => Effect.fail(new PrivateFileError({ detail, cause: "other" }))
 
@@ -40,11 +43,13 @@ const opened = <A>(path: string, flags: number, use: (handle: Fs.FileHandle) => 
     (handle) => Effect.ignore(attempt("closed", () => handle.close()))
   )
 
-const identity = (stats: { readonly ino: bigint; readonly size: bigint; readonly mtimeNs: bigint; readonly ctimeNs: bigint }) =>
-  `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`
+const identity = (
+  stats: { readonly ino: bigint; readonly size: bigint; readonly mtimeNs: bigint; readonly ctimeNs: bigint }
+) => `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`
 
 /** What changes whenever the file is written or replaced. */
-export const identityOf = (path: string) => Effect.map(attempt("read", () => Fs.lstat(path, { bigint: true })), identity)
+export const identityOf = (path: string) =>
+  Effect.map(attempt("read", () => Fs.lstat(path, { bigint: true })), identity)
 
 /** Whether anything lies at the path, a dangling link included. */
 export const exists = (path: string): Effect.Effect<boolean> =>
@@ -60,7 +65,9 @@ export const read = (path: string, bytesMax: number) =>
       const stats = yield* attempt("read", () => handle.stat({ bigint: true }))
       const mode = Number(stats.mode) & 0o777
       if (!stats.isFile()) return yield* refuse("is not a regular file")
-      if ((mode & 0o077) !== 0) return yield* refuse(`may be used by others (mode ${mode.toString(8)}); run chmod 600 on it`)
+      if ((mode & 0o077) !== 0) {
+        return yield* refuse(`may be used by others (mode ${mode.toString(8)}); run chmod 600 on it`)
+      }
       if (stats.size > bytesMax) return yield* refuse(`is larger than ${bytesMax} bytes`)
       const text = yield* attempt("read", () => handle.readFile("utf8"))
       return { text, identity: identity(stats) }

@@ -86,7 +86,7 @@ const mutate = (frame: Buffer, { cut, edits }: Mutation): Buffer => {
   const kept = Buffer.alloc(Math.max(0, bodyLength - cut) + macLength)
   frame.copy(kept, 0, 0, Math.min(bodyLength, kept.length - macLength))
   const length = kept.length - macLength
-  if (length > 0) for (const [at, value] of edits) kept[at % length] = value
+  if (length > 0) { for (const [at, value] of edits) kept[at % length] = value }
   return kept
 }
 
@@ -173,7 +173,10 @@ describe("wire bodies", () => {
     ["257 grams", { ...sample, features: { ...features, arguments: [{ ...argument!, grams: Array(257).fill(1) }] } }],
     ["a shape of 257", { ...sample, features: { ...features, arguments: [{ ...argument!, shape: "a".repeat(257) }] } }],
     ["a path of 129", { ...sample, features: { ...features, arguments: [{ ...argument!, path: "a".repeat(129) }] } }],
-    ["an infinite magnitude", { ...sample, features: { ...features, arguments: [{ ...argument!, magnitude: -Infinity }] } }]
+    ["an infinite magnitude", {
+      ...sample,
+      features: { ...features, arguments: [{ ...argument!, magnitude: -Infinity }] }
+    }]
   ]
   for (const [what, event] of beyond) {
     it(`refuses ${what}`, () => {
@@ -201,7 +204,10 @@ describe("wire bodies", () => {
     }
     const read = codecs.decision.read(
       new ByteReader(),
-      encode(codecs.decision, { decision: long, backpressure: { active: true, recommendedRate: 0.5, queueUtilization: 1, reason: "q".repeat(999) } }),
+      encode(codecs.decision, {
+        decision: long,
+        backpressure: { active: true, recommendedRate: 0.5, queueUtilization: 1, reason: "q".repeat(999) }
+      }),
       0
     )
     assert.isTrue(codecs.decision.is(read))

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
-import { NonceSequence, nonceLength } from "../../../src/domain/wire/Nonce.ts"
+import { nonceLength, NonceSequence } from "../../../src/domain/wire/Nonce.ts"
 import * as ReplayGuardLayer from "../../../src/layers/brain/ReplayGuard.ts"
 import { ReplayGuard } from "../../../src/services/ReplayGuard.ts"
 import { type StateEntry, StateStore, StateStoreError } from "../../../src/services/StateStore.ts"
@@ -17,7 +17,9 @@ const makeStore = () => {
   const failure = new StateStoreError({ detail: "the disk is full" })
   const layer = Layer.succeed(StateStore, {
     save: (name, bytes) =>
-      Effect.suspend(() => state.fails ? Effect.fail(failure) : Effect.sync(() => void values.set(name, bytes.slice()))),
+      Effect.suspend(() =>
+        state.fails ? Effect.fail(failure) : Effect.sync(() => void values.set(name, bytes.slice()))
+      ),
     load: (name) =>
       Effect.suspend(() => {
         if (state.fails) return Effect.fail(failure)

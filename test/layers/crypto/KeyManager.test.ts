@@ -57,7 +57,8 @@ suite("storage in memory", () => {
 /** One turn of the event loop, in which file operations may finish. */
 const turn = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
 
-const used = <A, E, R>(body: (keys: KeyManager["Service"]) => Effect.Effect<A, E, R>) => Effect.flatMap(KeyManager, body)
+const used = <A, E, R>(body: (keys: KeyManager["Service"]) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(KeyManager, body)
 const refusal = <R>(open: Layer.Layer<KeyManager, { readonly message: string }, R>) =>
   Effect.map(Effect.flip(Effect.scoped(Layer.build(open))), (error) => error.message)
 
@@ -70,7 +71,8 @@ describe("KeyManager.layerFile", () => {
           info,
           features: keys.featureKeyUnsafe(),
           keys
-        })))
+        }))
+      )
       const first = yield* look.pipe(Effect.provide(files.open()))
       const second = yield* look.pipe(Effect.provide(files.open()))
       assert.deepStrictEqual(second.info, first.info)
@@ -89,8 +91,12 @@ describe("KeyManager.layerFile", () => {
   it.effect("shares link keys between processes where asked to", () =>
     Effect.gen(function*() {
       const files = inDirectory(makeDirectory())
-      const one = yield* used((keys) => Effect.succeed(keys)).pipe(Effect.provide(files.open(KeyManagerLayer.layerFileShared)))
-      const two = yield* used((keys) => Effect.succeed(keys)).pipe(Effect.provide(files.open(KeyManagerLayer.layerFileShared)))
+      const one = yield* used((keys) => Effect.succeed(keys)).pipe(
+        Effect.provide(files.open(KeyManagerLayer.layerFileShared))
+      )
+      const two = yield* used((keys) => Effect.succeed(keys)).pipe(
+        Effect.provide(files.open(KeyManagerLayer.layerFileShared))
+      )
       yield* Effect.gen(function*() {
         const crypto = yield* CryptoCore
         const data = new Uint8Array(8)
@@ -128,7 +134,11 @@ describe("KeyManager.layerFile", () => {
     ["cut short", /is not a keyset/, (path) => Fs.truncateSync(path, 200)],
     ["binary", /is not a keyset/, (path) => Fs.writeFileSync(path, Buffer.alloc(500, 0xff))],
     ["huge", /is larger than/, (path) => Fs.truncateSync(path, 3_000_000)],
-    ["edited", /is damaged/, (path) => Fs.writeFileSync(path, Fs.readFileSync(path, "utf8").replace("\"staged\"", "\"retired\""))],
+    [
+      "edited",
+      /is damaged/,
+      (path) => Fs.writeFileSync(path, Fs.readFileSync(path, "utf8").replace("\"staged\"", "\"retired\""))
+    ],
     ["missing", /is missing; restore generation 1/, (path) => Fs.unlinkSync(path)]
   ]
   for (const [what, message, harm] of damage) {
@@ -204,14 +214,24 @@ describe("KeyManager.layerFile", () => {
     Effect.gen(function*() {
       const directory = makeDirectory()
       const processes = [1, 2, 3].map(() => inDirectory(directory, { crypto: { rotation_days: 1 } }))
-      const managers = yield* Effect.forEach(processes, (one) => Effect.map(Layer.build(one.open()), Context.get(KeyManager)))
-      for (const one of processes) one.clock.set(startMs + 86_400_000)
+      const managers = yield* Effect.forEach(processes, (one) =>
+        Effect.map(Layer.build(one.open()), Context.get(KeyManager)))
+      for (const one of processes) {
+        one.clock.set(startMs + 86_400_000)
+      }
       yield* Effect.forkChild(Effect.forever(Effect.andThen(TestClock.adjust("20 millis"), turn)))
       for (const keys of managers) {
-        while ((yield* keys.list).generation === 1) yield* turn
+        while ((yield* keys.list).generation === 1) {
+          yield* turn
+        }
         assert.strictEqual((yield* keys.list).generation, 2)
       }
-      assert.strictEqual(new Set(managers.map((keys) => keys.getActiveKeyUnsafe("event").id)).size, 1)
+      assert.strictEqual(
+        new Set(managers.map((keys) =>
+          keys.getActiveKeyUnsafe("event").id
+        )).size,
+        1
+      )
     }))
 
   it.effect("signs with the backup, with an alert, when a due rotation cannot be written", () =>
