@@ -90,9 +90,17 @@ export const readFile = (path: string): Effect.Effect<Collected, UnreadableFile>
       : Effect.succeed(collect(parsed.success, source))
   })
 
-/** The default files that exist in a directory. A name that exists but cannot be read is an error later, not skipped here. */
+/** Whether something has this name. What cannot be looked at counts as there, so that reading it says why. */
+const isThere = (path: string): boolean => {
+  try {
+    return Fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
+}
+
+/** The default files that exist in a directory. */
 export const existingFiles = (directory: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.sync(() =>
-    defaultFiles.map((name) => directory === "." ? name : Path.join(directory, name))
-      .filter((path) => Fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+    defaultFiles.map((name) => directory === "." ? name : Path.join(directory, name)).filter((path) => isThere(path))
   )

@@ -84,8 +84,8 @@ const overview: Run = Command.runWith(
 )
 
 const select = (args: ReadonlyArray<string>): Effect.Effect<Run> => {
-  const name = args.find((arg) => !arg.startsWith("-")) ?? ""
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const name = args.find((arg) => Object.hasOwn(commands, arg))
+  const entry = name === undefined ? undefined : commands[name]
   return entry === undefined ? Effect.succeed(overview) : Effect.promise(entry.load)
 }
 

@@ -169,6 +169,8 @@ describe("PicConfig", () => {
       const directory = yield* temporary
       assert.include((yield* refusal({ files: [directory] })).message, "is a directory, not a file")
       assert.include((yield* refusal({ files: [Path.join(directory, "none.yaml")] })).message, "there is no such file")
+      Fs.writeFileSync(Path.join(directory, "file"), "")
+      assert.include((yield* refusal({ directory: Path.join(directory, "file") })).message, "cannot be read (ENOTDIR)")
     }))
 
   it.effect("accepts a file at the size limit and one whose lines are all comments", () =>
