@@ -7,6 +7,7 @@ import { defaults } from "../../../src/domain/Settings.ts"
 import { fileBytesMax } from "../../../src/layers/config/ConfigFiles.ts"
 import * as Config from "../../../src/layers/config/PicConfig.ts"
 import { PicConfig } from "../../../src/services/PicConfig.ts"
+import { suite } from "../../contract/PicConfig.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-config-"))),
@@ -36,6 +37,9 @@ const refusedFile = (content: string | Uint8Array) =>
     const error = yield* refusal({ files: [path] })
     return error.message.replace(path, "pic.yaml")
   })
+
+suite("layer", Config.layer({ files: [] }).pipe(Layer.provide(environment({}))))
+suite("layerSettings", Config.layerSettings())
 
 describe("PicConfig", () => {
   it.effect("has the defaults of the specification where nothing is given", () =>
