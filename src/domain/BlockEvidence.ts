@@ -16,5 +16,11 @@ export const blockEvidence = (event: TelemetryEvent, decision: Decision): AuditB
   reason: decision.reason,
   pValue: decision.pValue,
   wouldBlock: decision.wouldBlock,
-  findings: decision.findings.map(({ detector, expected, pValue, path, seen }) => ({ detector, path, expected, seen, pValue }))
+  findings: decision.findings.map(({ detector, expected, pValue, path, seen }) => ({
+    detector,
+    path,
+    expected,
+    seen,
+    pValue
+  }))
 })

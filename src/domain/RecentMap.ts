@@ -10,7 +10,9 @@ export class RecentMap<K, V> {
   #old = new Map<K, V>()
 
   constructor(capacity: number) {
-    if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`capacity must be a positive integer, got ${capacity}`)
+    if (!Number.isInteger(capacity) || capacity < 1) {
+      throw new RangeError(`capacity must be a positive integer, got ${capacity}`)
+    }
     this.capacity = capacity
   }
 

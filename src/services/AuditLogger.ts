@@ -8,7 +8,9 @@ import type { AuditReport } from "../domain/audit/AuditReport.ts"
 /** The record was not durable in time; it may still be written. */
 export class AuditTimeout extends Schema.TaggedError<AuditTimeout>()("AuditTimeout", { waitMs: Schema.Finite }) {}
 /** The store cannot write: full, failed, locked or shorter than its head. */
-export class AuditUnavailable extends Schema.TaggedError<AuditUnavailable>()("AuditUnavailable", { detail: Schema.String }) {}
+export class AuditUnavailable
+  extends Schema.TaggedError<AuditUnavailable>()("AuditUnavailable", { detail: Schema.String })
+{}
 
 /** Why evidence could not be written or read. */
 export class AuditLoggerError extends Schema.TaggedError<AuditLoggerError>()("AuditLoggerError", {

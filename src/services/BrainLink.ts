@@ -7,7 +7,9 @@ import type { TelemetryEvent } from "../domain/TelemetryEvent.ts"
 /** Nobody listens, or the brain is stopped. */
 export class LinkRefused extends Schema.TaggedError<LinkRefused>()("LinkRefused", { detail: Schema.String }) {}
 /** The connection broke, or the peer cannot be reached. */
-export class LinkPartitioned extends Schema.TaggedError<LinkPartitioned>()("LinkPartitioned", { detail: Schema.String }) {}
+export class LinkPartitioned
+  extends Schema.TaggedError<LinkPartitioned>()("LinkPartitioned", { detail: Schema.String })
+{}
 /** The brain had no room for the message. */
 export class LinkOverloaded extends Schema.TaggedError<LinkOverloaded>()("LinkOverloaded", { detail: Schema.String }) {}
 /** The brain refused the message as forged, stale or replayed. */

@@ -36,7 +36,11 @@ export interface DecisionRecord {
 /** The in-process side: limits, describes, signs, asks, enforces, reports. No method ever throws or fails. */
 export class CellAgent extends Context.Service<CellAgent, {
   /** Judges a call before it runs; an effect only where the caller must wait. */
-  readonly judgeUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged | Effect.Effect<Judged>
+  readonly judgeUnsafe: (
+    site: CallSite,
+    args: ReadonlyArray<unknown>,
+    session: string
+  ) => Judged | Effect.Effect<Judged>
   /** The same for callers that cannot wait (sync methods): judged in process, without an envelope. */
   readonly judgeNowUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged
   /** Reports how the call went: queued, sent later in a signed batch. */

@@ -8,7 +8,11 @@ import type { SecurityViolation } from "./SecureTransport.ts"
 /** The recovery strategies of the specification, one handler per category of error; none of them ever throws. */
 export class ErrorRecovery extends Context.Service<ErrorRecovery, {
   /** Communication failed for good (retries are the connector's): the fail policy decides. */
-  readonly handleCommunicationErrorUnsafe: (failure: FailureClass, event: TelemetryEvent, policy: CallPolicy) => Decision
+  readonly handleCommunicationErrorUnsafe: (
+    failure: FailureClass,
+    event: TelemetryEvent,
+    policy: CallPolicy
+  ) => Decision
   /** A message was refused: counted, alerted and written to the evidence, at a bounded rate. */
   readonly handleSecurityErrorUnsafe: (violation: SecurityViolation) => void
   /** The queue is full, latency or memory is high: throttle and sample less, visibly. */

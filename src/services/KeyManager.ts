@@ -16,7 +16,9 @@ export class KeysetRefused extends Schema.TaggedError<KeysetRefused>()("KeysetRe
 }
 
 /** No key of that id, or none in a state that allows the operation. */
-export class KeyNotFound extends Schema.TaggedError<KeyNotFound>()("KeyNotFound", { id: Schema.String, detail: Schema.String }) {
+export class KeyNotFound
+  extends Schema.TaggedError<KeyNotFound>()("KeyNotFound", { id: Schema.String, detail: Schema.String })
+{
   override get message() {
     return `key ${this.id}: ${this.detail}`
   }

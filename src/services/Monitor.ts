@@ -11,7 +11,11 @@ import type { CallSite, DecisionRecord, Judged } from "./CellAgent.ts"
 export class Monitor extends Context.Service<Monitor, {
   /** `false`: wrapped functions run as if they were not wrapped. */
   readonly enabledUnsafe: () => boolean
-  readonly judgeUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged | Effect.Effect<Judged>
+  readonly judgeUnsafe: (
+    site: CallSite,
+    args: ReadonlyArray<unknown>,
+    session: string
+  ) => Judged | Effect.Effect<Judged>
   readonly judgeNowUnsafe: (site: CallSite, args: ReadonlyArray<unknown>, session: string) => Judged
   readonly reportUnsafe: (site: CallSite, judged: Judged, kind: Outcome["kind"], tag: string) => void
   readonly decisions: Stream.Stream<DecisionRecord>

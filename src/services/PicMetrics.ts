@@ -3,14 +3,31 @@ import type * as Effect from "effect/Effect"
 
 /** Counters that components move; each is also an Effect metric and a Prometheus line. */
 export type Counter =
-  | "events_sent" | "decisions_allowed" | "decisions_blocked" | "would_block"
-  | "throttling_events" | "security_violations" | "errors" | "backpressure_activations" | "alerts" | "attacks_blocked"
-  | "outcomes_lost" | "audit_records" | "audit_failures" | "attacks_replayed" | "attacks_forged"
+  | "events_sent"
+  | "decisions_allowed"
+  | "decisions_blocked"
+  | "would_block"
+  | "throttling_events"
+  | "security_violations"
+  | "errors"
+  | "backpressure_activations"
+  | "alerts"
+  | "attacks_blocked"
+  | "outcomes_lost"
+  | "audit_records"
+  | "audit_failures"
+  | "attacks_replayed"
+  | "attacks_forged"
 
 /** The seven metrics of the specification at one moment. Latencies in milliseconds, rates per second. */
 export interface MetricsSnapshot {
   readonly eventRate: number
-  readonly decisionLatencyMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number }
+  readonly decisionLatencyMs: {
+    readonly p50: number
+    readonly p95: number
+    readonly p99: number
+    readonly count: number
+  }
   readonly queueUtilization: number
   readonly throttlingEvents: number
   readonly securityViolations: number

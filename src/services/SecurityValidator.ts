@@ -8,15 +8,17 @@ import type { TelemetryEvent } from "../domain/TelemetryEvent.ts"
 import type { SecurityViolation } from "./SecureTransport.ts"
 
 /** A request that proved its origin, freshness and single use, and what the reply needs. */
-export type VerifiedRequest = {
-  readonly agentId: string
-  readonly nonce: Uint8Array
-  readonly timestamp: number
-} & (
-  | { readonly purpose: "event"; readonly event: TelemetryEvent }
-  | { readonly purpose: "events"; readonly events: ReadonlyArray<TelemetryEvent> }
-  | { readonly purpose: "outcomes"; readonly reports: ReadonlyArray<OutcomeReport> }
-)
+export type VerifiedRequest =
+  & {
+    readonly agentId: string
+    readonly nonce: Uint8Array
+    readonly timestamp: number
+  }
+  & (
+    | { readonly purpose: "event"; readonly event: TelemetryEvent }
+    | { readonly purpose: "events"; readonly events: ReadonlyArray<TelemetryEvent> }
+    | { readonly purpose: "outcomes"; readonly reports: ReadonlyArray<OutcomeReport> }
+  )
 
 /** MAC first, then freshness, then single use, then decoding; a refused message moves a counter and nothing else. */
 export class SecurityValidator extends Context.Service<SecurityValidator, {

@@ -3,7 +3,9 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /** The state could not be read or written. */
-export class StateStoreError extends Schema.TaggedError<StateStoreError>()("StateStoreError", { detail: Schema.String }) {
+export class StateStoreError
+  extends Schema.TaggedError<StateStoreError>()("StateStoreError", { detail: Schema.String })
+{
   override get message() {
     return `state store: ${this.detail}`
   }

@@ -5,7 +5,9 @@ import type { Decision } from "../domain/Decision.ts"
 import type { TelemetryEvent } from "../domain/TelemetryEvent.ts"
 
 /** The trace could not be read. */
-export class TraceStoreError extends Schema.TaggedError<TraceStoreError>()("TraceStoreError", { detail: Schema.String }) {}
+export class TraceStoreError
+  extends Schema.TaggedError<TraceStoreError>()("TraceStoreError", { detail: Schema.String })
+{}
 
 /** A recent event and the decision on it. */
 export interface TraceEntry {

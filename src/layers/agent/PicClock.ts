@@ -1,4 +1,4 @@
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { PicClock } from "../../services/PicClock.ts"
@@ -16,7 +16,9 @@ export const layer: Layer.Layer<PicClock> = Layer.effect(
 )
 
 /** A clock that stands still until it is set: trace time, for replays. */
-export const makeManual = (startMs: number): { readonly layer: Layer.Layer<PicClock>; readonly set: (ms: number) => void } => {
+export const makeManual = (
+  startMs: number
+): { readonly layer: Layer.Layer<PicClock>; readonly set: (ms: number) => void } => {
   let now = startMs
   return {
     layer: Layer.succeed(PicClock, PicClock.of({ nowUnsafe: () => now })),

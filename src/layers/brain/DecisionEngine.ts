@@ -69,7 +69,8 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
       decideUnsafe,
       decide: (event, assessment, enforced) => Effect.sync(() => decideUnsafe(event, assessment, enforced)),
       recallUnsafe,
-      isEnforcedUnsafe: (event) => Rollout.isEnforced(config.settingsUnsafe().rollout, Rollout.positionOf(event.subjectHash))
+      isEnforcedUnsafe: (event) =>
+        Rollout.isEnforced(config.settingsUnsafe().rollout, Rollout.positionOf(event.subjectHash))
     })
   })
 )
