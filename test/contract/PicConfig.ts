@@ -8,8 +8,10 @@ import { PicConfig, type PicConfigError } from "../../src/services/PicConfig.ts"
 /** What every PicConfig layer owes; `layer` starts with the defaults and locks nothing. */
 export const suite = (name: string, layer: Layer.Layer<PicConfig, PicConfigError>): void => {
   describe(`PicConfig (${name})`, () => {
-    const test = (title: string, body: (config: PicConfig["Service"]) => Effect.Effect<void, PicConfigError | Settings>) =>
-      it.effect(title, () => Effect.flatMap(PicConfig, body).pipe(Effect.provide(layer)))
+    const test = (
+      title: string,
+      body: (config: PicConfig["Service"]) => Effect.Effect<void, PicConfigError | Settings>
+    ) => it.effect(title, () => Effect.flatMap(PicConfig, body).pipe(Effect.provide(layer)))
 
     test("has a valid value and an origin for every setting", (config) =>
       Effect.gen(function*() {

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type { AuditBody, AuditKind } from "../../domain/audit/AuditRecord.ts"
 import { type OperatorCommand, type OperatorReply, weakeningSecondsDefault } from "../../domain/OperatorProtocol.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
@@ -20,7 +21,7 @@ export const profilesMax = 1_000
 const refused = (message: string): OperatorReply => ({ _tag: "Refused", message })
 const done = (result: unknown): OperatorReply => ({ _tag: "Done", result: result as Schema.Json })
 
-/** Makes the function that carries commands out, one at a time as they come. */
+/** Makes the function that carries commands out. Changes are made one after the other. */
 export const make: Effect.Effect<
   (command: OperatorCommand) => Effect.Effect<OperatorReply>,
   never,
@@ -34,6 +35,7 @@ export const make: Effect.Effect<
   const brain = yield* BrainCore
   const profiler = yield* BaselineProfiler
   const weakenings = yield* Weakenings.make
+  const turn = yield* Semaphore.make(1)
   const doctor = yield* Effect.context<Doctor.Services>()
 
   /** Writes a record and waits for it; `false` where it could not be written. */
@@ -99,7 +101,7 @@ export const make: Effect.Effect<
       yield* weakenings.note(what, applied.success, seconds)
       yield* record("operator", { ...body, done: true })
       return done(yield* rolloutState)
-    })
+    }).pipe(turn.withPermits(1))
 
   return (command) => {
     switch (command._tag) {
