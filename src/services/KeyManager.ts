@@ -73,7 +73,10 @@ export interface KeyEvent {
 export class KeyManager extends Context.Service<KeyManager, {
   /** The key that signs for a purpose now (derived once per key, purpose and boot). The seed's `getActiveKey`. */
   readonly getActiveKeyUnsafe: (purpose: Purpose) => MacKey
-  /** The key that may verify, by id, in O(1); `undefined` for an unknown or disabled id. The seed's `verifyWithAnyKey`. */
+  /**
+   * The key that may verify, by id, in O(1); `undefined` for an unknown or disabled id. The seed's `verifyWithAnyKey`.
+   * Stored state is rewritten at its own pace, so a `state` key that merely retired stays valid until it is revoked.
+   */
   readonly verifyKeyUnsafe: (purpose: Purpose, keyId: string) => MacKey | undefined
   /** Two 32-bit words that key the hashes of argument values and subjects; outside rotation. */
   readonly featureKeyUnsafe: () => readonly [number, number]
@@ -94,7 +97,10 @@ export class KeyManager extends Context.Service<KeyManager, {
   readonly auditKeyUnsafe: (keyId: string) => MacKey | undefined
   /** Backup becomes primary, a new backup is made, the old primary retires. */
   readonly rotateKeys: Effect.Effect<KeysetInfo, KeyManagerError>
-  /** Disables a key at once; where it was primary, the backup takes over. */
+  /**
+   * Disables a key at once; where it was primary, the backup takes over. The id `features` replaces the feature key:
+   * every hashed value then looks new.
+   */
   readonly revokeKey: (id: string) => Effect.Effect<KeysetInfo, KeyManagerError>
   readonly list: Effect.Effect<KeysetInfo>
   readonly events: Stream.Stream<KeyEvent>

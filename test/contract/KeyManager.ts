@@ -4,6 +4,7 @@ import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHmac } from "node:crypto"
+import { inspect } from "node:util"
 import type { Purpose } from "../../src/domain/MacKey.ts"
 import { CryptoCore } from "../../src/services/CryptoCore.ts"
 import { KeyManager, type KeysetInfo } from "../../src/services/KeyManager.ts"
@@ -150,7 +151,9 @@ export const suite = <E>(name: string, make: () => Subject<E>) =>
 
     test("shows no secret", (keys) =>
       Effect.gen(function*() {
-        const shown = `${JSON.stringify(yield* keys.list)}${JSON.stringify(keys.auditSecretUnsafe())}`
+        const things = [yield* keys.list, keys.auditSecretUnsafe(), keys.getActiveKeyUnsafe("audit"), keys]
+        const shown = things.map((one) => `${JSON.stringify(one)}${inspect(one, { depth: 20, showHidden: true })}`)
+          .join()
         const secret = Buffer.from(Redacted.value(keys.auditSecretUnsafe().key))
         for (const form of ["hex", "base64", "base64url"] as const) assert.notInclude(shown, secret.toString(form))
       }))

@@ -1,8 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { ReplayRule } from "../../src/domain/ReplayRule.ts"
 import { timestampFutureMs } from "../../src/domain/ReplayWindow.ts"
 import { epochLength, nonceLength, NonceSequence } from "../../src/domain/wire/Nonce.ts"
+import { KeyManager } from "../../src/services/KeyManager.ts"
+import { SecureTransport } from "../../src/services/SecureTransport.ts"
+import { SecurityValidator } from "../../src/services/SecurityValidator.ts"
+import { sampleEvent } from "../support/Arbitraries.ts"
 import { makeRandom, type SeededRandom } from "../support/Seeded.ts"
+import { epochMs, makeLink } from "../support/Signing.ts"
 
 const pastMs = 300_000
 const capacity = 16
@@ -296,6 +303,30 @@ describe("P2: no nonce is accepted twice", () => {
       }
     }
     assert.match(explore(forgetful, 400, 250).violation ?? "", /accepted twice/)
+  })
+
+  it.effect("through key rotations and revocations, on the whole link (5,000 steps)", () => {
+    const link = makeLink()
+    return Effect.gen(function*() {
+      const transport = yield* SecureTransport
+      const validator = yield* SecurityValidator
+      const keys = yield* KeyManager
+      const random = makeRandom(9)
+      const sent: Array<Uint8Array> = []
+      const accepted = new Set<Uint8Array>()
+      let now = epochMs
+      for (let step = 0; step < 5_000; step++) {
+        if (random.next() < 0.01) yield* keys.rotateKeys
+        if (random.next() < 0.002) yield* keys.revokeKey(keys.getActiveKeyUnsafe("event").id)
+        link.clock.set(now += random.between(0, 2_000))
+        if (random.next() < 0.5) sent.push(transport.signEventUnsafe(sampleEvent).frame)
+        const frame = sent[Math.max(0, sent.length - 1 - random.below(random.pick([1, 10, 1_000])))]
+        if (frame === undefined || Result.isFailure(validator.verifyEventUnsafe(frame))) continue
+        assert.isFalse(accepted.has(frame), `step ${step}`)
+        accepted.add(frame)
+      }
+      assert.isAtLeast(accepted.size, 1_000)
+    }).pipe(Effect.provide(link.layer))
   })
 
   it("never repeats an epoch's nonce", () => {

@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Keyset from "../../domain/Keyset.ts"
+import type { Settings } from "../../domain/Settings.ts"
 import { timestampFutureMs } from "../../domain/ReplayWindow.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { type KeyEvent, KeyManager, type KeyManagerError } from "../../services/KeyManager.ts"
@@ -180,6 +181,12 @@ export const layerMemory: Layer.Layer<KeyManager, never, CryptoCore | PicClock |
   })
 )
 
+/** Where the settings put the keyset file; `undefined` where they keep nothing. */
+export const keysetPathOf = ({ crypto: { keyset_path }, storage: { directory } }: Settings): string | undefined => {
+  if (keyset_path !== "") return keyset_path
+  return directory === "memory" ? undefined : `${directory}/keyset.json`
+}
+
 type FileServices = CryptoCore | PicConfig | PicClock | Alerts | PicHealth
 
 const makeStored = Effect.fnUntraced(function*(boot: "own" | "shared"): Effect.fn.Return<
@@ -189,13 +196,12 @@ const makeStored = Effect.fnUntraced(function*(boot: "own" | "shared"): Effect.f
 > {
   const crypto = yield* CryptoCore
   const clock = yield* PicClock
-  const { crypto: { keyset_path }, storage: { directory } } = (yield* PicConfig).settingsUnsafe()
+  const path = keysetPathOf((yield* PicConfig).settingsUnsafe())
   const warnings = warningsOf(yield* Alerts, yield* PicHealth)
   const bootId = boot === "own" ? newBootId(crypto) : ""
   const environment = yield* KeysetEnvironment.make(clock.nowUnsafe)
   if (environment !== undefined) return yield* make(environment, warnings, bootId)
-  const path = keyset_path === "" ? `${directory}/keyset.json` : keyset_path
-  const store = directory === "memory" && keyset_path === ""
+  const store = path === undefined
     ? makeMemory(crypto, clock.nowUnsafe)
     : KeysetFile.make(path, crypto, clock.nowUnsafe)
   return yield* make(store, warnings, bootId)

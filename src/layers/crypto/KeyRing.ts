@@ -52,7 +52,7 @@ const stateOf = (record: Keyset.KeyRecord, now: number, retireMs: number): KeySt
   }
 }
 
-/** A keyset in use: which key signs, which verify, derived once each. `install` swaps all of it in one assignment. */
+/** A keyset in use: which key signs, which verify, each derived once. */
 export class KeyRing {
   readonly #options: KeyRingOptions
   #keyset: Keyset.Keyset
@@ -71,7 +71,7 @@ export class KeyRing {
     return this.#keyset
   }
 
-  /** Puts a keyset in force; derived keys of records that stay are kept. */
+  /** Puts a keyset in force; its keys are derived anew, each on first use. */
   install(keyset: Keyset.Keyset): Entry {
     const entries = new Map<string, Entry>()
     for (const record of keyset.keys) entries.set(record.id, new Entry(record, this.#options))

@@ -192,6 +192,16 @@ describe("KeyManager.layerFile", () => {
       assert.match(yield* refusal(files.open()), /cannot be compared with .*damaged/)
     }))
 
+  it.effect("takes over the lock of a process that died", () =>
+    Effect.gen(function*() {
+      const files = inDirectory(makeDirectory())
+      Fs.writeFileSync(`${files.path}.lock`, "")
+      Fs.utimesSync(`${files.path}.lock`, startMs / 1000 - 60, startMs / 1000 - 60)
+      yield* Effect.forkChild(Effect.forever(Effect.andThen(TestClock.adjust("20 millis"), turn)))
+      const info = yield* used((keys) => keys.list).pipe(Effect.provide(files.open()))
+      assert.strictEqual(info.generation, 1)
+    }))
+
   it.effect("picks up what another process rotated and revoked", () =>
     Effect.gen(function*() {
       const directory = makeDirectory()
