@@ -2,7 +2,6 @@ import type { Reader, Writer } from "./Bytes.ts"
 
 /** Most scores kept; at the default false-positive budget of 1 in 1000 the largest two decide. */
 const scoresMax = 2048
-const scoresMin = 16
 /** Scores are taken from the newest quarter of learning, in time: a random part of it would flatter the detector. */
 const share = 4
 /** Fewest points of the fitted tail. */
@@ -70,7 +69,8 @@ export class ScoreSample {
 
 /** The scores that one function's calls had while it was learned, in time order, until they are frozen. */
 export class Calibration {
-  #ring: Float64Array = new Float64Array(scoresMin)
+  #scores: Array<number> = []
+  #next = 0
   #count = 0
   #frozen: ScoreSample | undefined
 
@@ -81,51 +81,50 @@ export class Calibration {
 
   /** Points in the newest quarter. */
   get size(): number {
-    return this.#frozen?.size ?? Math.min(Math.ceil(this.#count / share), this.#ring.length)
+    return this.#frozen?.size ?? this.#scores.length
   }
 
   get bytes(): number {
-    return this.#ring.byteLength + (this.#frozen?.scores.byteLength ?? 0) + 64
+    return 8 * this.size + 120
   }
 
   push(score: number): void {
     if (this.#frozen !== undefined) return
-    if (this.#count >= this.#ring.length && this.#ring.length < scoresMax) {
-      const grown = new Float64Array(this.#ring.length * 2)
-      grown.set(this.#ring)
-      this.#ring = grown
-    }
-    this.#ring[this.#count % this.#ring.length] = score
     this.#count++
+    const wanted = Math.min(scoresMax, Math.ceil(this.#count / share))
+    if (this.#scores.length < wanted) {
+      this.#scores.push(score)
+    } else {
+      this.#scores[this.#next] = score
+      this.#next = (this.#next + 1) % this.#scores.length
+    }
   }
 
   /** The newest quarter so far. */
   recent(): Float64Array {
-    if (this.#frozen !== undefined) return this.#frozen.scores
-    const size = Math.min(this.size, this.#count)
-    const scores = new Float64Array(size)
-    for (let i = 0; i < size; i++) scores[i] = this.#ring[(this.#count - 1 - i) % this.#ring.length]!
-    return scores
+    return this.#frozen?.scores ?? Float64Array.from(this.#scores)
   }
 
   /** Ends calibration with the newest quarter. */
   freeze(): void {
     if (this.#frozen !== undefined) return
     this.#frozen = new ScoreSample(this.recent())
-    this.#ring = new Float64Array(0)
+    this.#scores = []
   }
 
   write(writer: Writer): void {
     writer.u32(this.#count)
-    writer.floats(this.#ring)
+    writer.u32(this.#next)
     writer.u32(this.#frozen === undefined ? 0 : 1)
-    if (this.#frozen !== undefined) writer.floats(this.#frozen.scores)
+    writer.floats(this.recent())
   }
 
   read(reader: Reader): void {
     this.#count = reader.u32()
-    this.#ring = reader.floats()
-    this.#frozen = reader.u32() === 1 ? new ScoreSample(reader.floats()) : undefined
-    if (this.#frozen === undefined && this.#ring.length === 0) reader.refuse("calibration")
+    this.#next = reader.u32()
+    const frozen = reader.u32() === 1
+    const scores = reader.floats()
+    if (frozen) this.#frozen = new ScoreSample(scores)
+    else this.#scores = Array.from(scores)
   }
 }

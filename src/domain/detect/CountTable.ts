@@ -1,25 +1,32 @@
 import type { Reader, Writer } from "./Bytes.ts"
 
-const cellsMin = 16
+const capacityMin = 16
+/** In a value: times seen (low bits), and for n-grams the distinct symbols that followed (high bits). */
+export const followersShift = 24
+export const countMask = (1 << followersShift) - 1
+
+/** A value after ageing: what was seen once leaves. */
+const halve = (value: number): number => {
+  const count = (value & countMask) >>> 1
+  return count === 0 ? 0 : count | (Math.min(value >>> followersShift, count) << followersShift)
+}
 
 /**
- * A hash table from 32-bit keys to 32-bit values in one typed array: small while there is little to count, bounded when
- * there is much. When it is full, values are halved and those that reach 0 leave, so that what is old and rare makes
- * room (lossy counting: Manku and Motwani, VLDB 2002).
+ * The counts of all models of one function, in one typed array: 32-bit keys, 32-bit values, open addressing. It is small
+ * while there is little to count and bounded when there is much: when it may not grow, values are halved and those that
+ * reach 0 leave, so that what is old and rare makes room (lossy counting: Manku and Motwani, VLDB 2002).
+ *
+ * Models share it by salted keys ({@link saltedKey}): within one salt they are exact.
  */
 export class CountTable {
-  readonly #capacityMax: number
-  /** How a value ages when the table is full. */
-  readonly #halve: (value: number) => number
-  #cells: Uint32Array
-  #shift: number
+  readonly #capacityMax: () => number
+  #cells: Uint32Array = new Uint32Array(2 * capacityMin)
+  #shift = 32 - Math.log2(capacityMin)
   #used = 0
 
-  constructor(capacityMax: number, halve: (value: number) => number = (value) => value >>> 1) {
+  /** `capacityMax` says how many entries it may grow to now; it is asked when the table is full. */
+  constructor(capacityMax: () => number) {
     this.#capacityMax = capacityMax
-    this.#halve = halve
-    this.#cells = new Uint32Array(2 * cellsMin)
-    this.#shift = 32 - Math.log2(cellsMin)
   }
 
   /** Number of keys. */
@@ -27,7 +34,6 @@ export class CountTable {
     return this.#used
   }
 
-  /** Bytes of the table. */
   get bytes(): number {
     return this.#cells.byteLength
   }
@@ -36,7 +42,7 @@ export class CountTable {
   get(key: number): number {
     const cells = this.#cells
     const mask = cells.length - 1
-    let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) << 1
+    let at = (Math.imul(key, 0x85ebca6b) >>> this.#shift) << 1
     for (;;) {
       const found = cells[at]!
       if (found === key) return cells[at + 1]!
@@ -49,7 +55,7 @@ export class CountTable {
   add(key: number, amount: number): number {
     const cells = this.#cells
     const mask = cells.length - 1
-    let at = (Math.imul(key, 0x9e3779b1) >>> this.#shift) << 1
+    let at = (Math.imul(key, 0x85ebca6b) >>> this.#shift) << 1
     for (;;) {
       const found = cells[at]!
       if (found === key) {
@@ -72,36 +78,44 @@ export class CountTable {
 
   #makeRoom(): void {
     const capacity = this.#cells.length >> 1
-    if (capacity < this.#capacityMax) {
-      this.#rebuild(capacity * 2, (value) => value)
+    const limit = Math.max(capacityMin, this.#capacityMax())
+    if (capacity < limit) {
+      this.#rebuild(capacity * 2)
       return
     }
-    do this.#rebuild(capacity, this.#halve)
-    while ((this.#used + 1) * 4 > capacity * 3)
+    const cells = this.#cells
+    let left = this.#used
+    while (left * 2 > limit) {
+      left = 0
+      for (let i = 1; i < cells.length; i += 2) if ((cells[i] = halve(cells[i]!)) > 0) left++
+    }
+    this.#rebuild(limit)
   }
 
-  #rebuild(capacity: number, change: (value: number) => number): void {
+  #rebuild(capacity: number): void {
     const old = this.#cells
     this.#cells = new Uint32Array(2 * capacity)
     this.#shift = 32 - Math.log2(capacity)
     this.#used = 0
-    for (let i = 0; i < old.length; i += 2) {
-      if (old[i] === 0) continue
-      const value = change(old[i + 1]!)
-      if (value > 0) this.add(old[i]!, value)
-    }
+    for (let i = 0; i < old.length; i += 2) if (old[i + 1]! > 0) this.add(old[i]!, old[i + 1]!)
   }
 
   write(writer: Writer): void {
-    writer.u32(this.#used)
     writer.words(this.#cells)
   }
 
   read(reader: Reader): void {
-    this.#used = reader.u32()
-    this.#cells = reader.words()
-    const capacity = this.#cells.length >> 1
-    if (capacity < cellsMin || (capacity & (capacity - 1)) !== 0 || this.#used >= capacity) reader.refuse("count table")
+    const cells = reader.words()
+    const capacity = cells.length >> 1
+    if (capacity < capacityMin || (capacity & (capacity - 1)) !== 0) reader.refuse("count table")
+    let used = 0
+    for (let i = 0; i < cells.length; i += 2) if (cells[i] !== 0) used++
+    if (used >= capacity) reader.refuse("count table")
+    this.#cells = cells
+    this.#used = used
     this.#shift = 32 - Math.log2(capacity)
   }
 }
+
+/** A key of one model in the shared table: a bijection of 32-bit keys for each salt, so a model never confuses its own. */
+export const saltedKey = (salt: number, key: number): number => (Math.imul(key ^ salt, 0x9e3779b1) >>> 0) || 1

@@ -13,6 +13,17 @@ const version = 1
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 
+/** Count table entries (8 bytes each) of all functions together, and the least and most that one may have. */
+const entriesTotal = 2 * 1024 * 1024
+const entriesMin = 512
+const entriesMost = 32_768
+
+/** A power of two: the tables are. */
+const entriesPerFunction = (functions: number): number => {
+  const fair = 2 ** Math.floor(Math.log2(entriesTotal / Math.max(1, functions)))
+  return Math.min(entriesMost, Math.max(entriesMin, fair))
+}
+
 /** The models of all functions: pure, without services, as replays and benchmarks run it. */
 export class Detector {
   readonly #settings: () => DetectorSettings
@@ -24,7 +35,11 @@ export class Detector {
 
   constructor(settings: () => DetectorSettings) {
     this.#settings = settings
-    this.#shared = { settings, pool: new ScorePool() }
+    this.#shared = this.#share()
+  }
+
+  #share(): Shared {
+    return { settings: this.#settings, pool: new ScorePool(), entriesMax: () => entriesPerFunction(this.#models.size) }
   }
 
   /** The model of a function, made on first sight. */
@@ -105,7 +120,7 @@ export class Detector {
     try {
       const reader = new Reader(bytes)
       if (reader.u32() !== magic || reader.u32() !== version) return false
-      const shared: Shared = { settings: this.#settings, pool: new ScorePool() }
+      const shared = this.#share()
       shared.pool.read(reader)
       const count = reader.u32()
       const models = new Map<string, FunctionModel>()

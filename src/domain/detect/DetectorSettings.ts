@@ -16,4 +16,6 @@ export interface DetectorSettings {
 export interface Shared {
   readonly settings: () => DetectorSettings
   readonly pool: ScorePool
+  /** Entries that the count table of one function may grow to now: a share of the memory for all. */
+  readonly entriesMax: () => number
 }

@@ -4,6 +4,7 @@ import type { Outcome } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
+import { CountTable } from "./CountTable.ts"
 import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
@@ -32,7 +33,8 @@ const explainBelow = 0.01
 export class FunctionModel {
   readonly fn: string
   readonly #shared: Shared
-  readonly #structure = new StructureModel()
+  readonly #table: CountTable
+  readonly #structure: StructureModel
   readonly #rate = new RateModel()
   readonly #outcomes = new OutcomeModel()
   readonly #calibration = new Calibration()
@@ -50,6 +52,8 @@ export class FunctionModel {
   constructor(fn: string, shared: Shared) {
     this.fn = fn
     this.#shared = shared
+    this.#table = new CountTable(shared.entriesMax)
+    this.#structure = new StructureModel(this.#table)
   }
 
   get state(): LearningState {
@@ -62,7 +66,8 @@ export class FunctionModel {
 
   /** Approximate bytes held. */
   get bytes(): number {
-    return 512 + this.#structure.bytes + this.#rate.bytes + this.#outcomes.bytes + this.#calibration.bytes
+    return 512 + this.#table.bytes + this.#structure.bytes + this.#rate.bytes + this.#outcomes.bytes +
+      this.#calibration.bytes
       + this.#outcomeCalibration.bytes
   }
 
@@ -228,6 +233,7 @@ export class FunctionModel {
     writer.f64(this.#lastSeen)
     writer.u32(this.#sessions.size)
     for (const session of this.#sessions) writer.text(session)
+    this.#table.write(writer)
     this.#structure.write(writer)
     this.#rate.write(writer)
     this.#outcomes.write(writer)
@@ -245,6 +251,7 @@ export class FunctionModel {
     const sessions = reader.u32()
     if (sessions > sessionsMax) reader.refuse("sessions")
     for (let i = 0; i < sessions; i++) this.#sessions.add(reader.text())
+    this.#table.read(reader)
     this.#structure.read(reader)
     this.#rate.read(reader)
     this.#outcomes.read(reader)

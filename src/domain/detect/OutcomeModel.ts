@@ -1,7 +1,7 @@
 import type { Outcome } from "../Outcome.ts"
 import type { Reader, Writer } from "./Bytes.ts"
+import { Extremes } from "./Extremes.ts"
 import type { Findings } from "./Findings.ts"
-import { TailSample } from "./TailSample.ts"
 
 /** Most failure tags kept per function. */
 const tagsMax = 64
@@ -9,6 +9,9 @@ const tagsMax = 64
 const unseen = 0.5
 /** A call may take this much longer than the slowest normal one (ms) before time alone says anything: timers and garbage. */
 const excessMs = 250
+/** Smallest excess that counts: on the log scale, and in ms. */
+const relativeScaleMin = 0.2
+const absoluteScaleMin = 20
 
 /**
  * How calls end and how long they take. Durations have two scales: the logarithm, whose tail finds a call that is many
@@ -16,12 +19,12 @@ const excessMs = 250
  */
 export class OutcomeModel {
   readonly #tags = new Map<string, number>()
-  readonly #relative = new TailSample({ capacity: 512, share: 1, scaleMin: 0.2 })
-  readonly #absolute = new TailSample({ capacity: 512, share: 1, scaleMin: 20 })
+  readonly #relative = new Extremes()
+  readonly #absolute = new Extremes()
   #count = 0
 
   get bytes(): number {
-    return this.#relative.bytes + this.#absolute.bytes + this.#tags.size * 64
+    return 400 + this.#tags.size * 64
   }
 
   learn(outcome: Outcome): void {
@@ -44,9 +47,9 @@ export class OutcomeModel {
     const seen = this.#tags.get(key) ?? 0
     const tag = outcome.kind === "success" ? 0 : Math.log10((this.#count + 1) / (seen + unseen))
     findings?.add("outcome", "", tag, `seen in ${seen} of ${this.#count} learned calls`, key)
-    const usual = this.#absolute.quantile(1)
-    const relative = this.#relative.above(Math.log1p(outcome.durationMs))
-    const absolute = this.#absolute.above(outcome.durationMs - excessMs)
+    const usual = this.#absolute.largest
+    const relative = this.#relative.above(Math.log1p(outcome.durationMs), relativeScaleMin)
+    const absolute = this.#absolute.above(outcome.durationMs - excessMs, absoluteScaleMin)
     const duration = outcome.durationMs > usual ? Math.max(relative, absolute) : relative
     const shown = `${Number(outcome.durationMs.toPrecision(3))} ms`
     findings?.add("duration", "", duration, `up to ${Number(usual.toPrecision(3))} ms`, shown)

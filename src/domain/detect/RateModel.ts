@@ -1,12 +1,15 @@
 import type { Reader, Writer } from "./Bytes.ts"
+import { Extremes } from "./Extremes.ts"
 import type { Findings } from "./Findings.ts"
-import { TailSample } from "./TailSample.ts"
 
 /** Lengths of the windows in which calls are counted, in ms: a burst shows in the first, a siege in the last. */
 const windows = [1000, 5000, 20_000] as const
 const slots = 10
 /** Real arrivals come in clusters, so the largest count seen so far is soon passed; only a multiple of it says something. */
 const margin = 1.5
+/** Smallest excess of a count that means anything, on a log scale. */
+const scaleMin = 0.1
+const zeros = (length: number): Array<number> => Array.from({ length }, () => 0)
 
 /**
  * Calls per 1, 5 and 20 s against the empirical counts while learning. One value is learned per slot of time, not per
@@ -14,14 +17,14 @@ const margin = 1.5
  * Leadbetter 1983). No distribution is assumed: real arrivals are nothing like Poisson.
  */
 export class RateModel {
-  readonly #counts = new Uint32Array(windows.length * slots)
-  readonly #slots = new Float64Array(windows.length)
-  readonly #totals = new Uint32Array(windows.length)
-  readonly #peaks = new Uint32Array(windows.length)
-  readonly #tails = windows.map(() => new TailSample({ capacity: 512, share: 1, scaleMin: 0.1 }))
+  readonly #counts = zeros(windows.length * slots)
+  readonly #slots = zeros(windows.length)
+  readonly #totals = zeros(windows.length)
+  readonly #peaks = zeros(windows.length)
+  readonly #tails = windows.map(() => new Extremes())
 
   get bytes(): number {
-    return this.#tails.reduce((sum, tail) => sum + tail.bytes, 512)
+    return 8 * (slots + 3) * windows.length + 128 * windows.length
   }
 
   /** Counts a call at `now` (epoch ms); 0 means that its time is unknown, and it is not counted. */
@@ -62,11 +65,11 @@ export class RateModel {
     let most = 0
     for (let w = 0; w < windows.length; w++) {
       const tail = this.#tails[w]!
-      const evidence = tail.above(Math.log(this.#totals[w]! / margin))
+      const evidence = this.#totals[w]! < 2 ? 0 : tail.above(Math.log(this.#totals[w]! / margin), scaleMin)
       if (evidence > most) most = evidence
       if (findings !== undefined) {
         const seconds = windows[w]! / 1000
-        const usual = Math.round(Math.exp(tail.quantile(1)))
+        const usual = Math.round(Math.exp(tail.largest))
         findings.add(
           "rate",
           "",
@@ -84,22 +87,18 @@ export class RateModel {
   }
 
   write(writer: Writer): void {
-    writer.words(this.#counts)
-    writer.floats(this.#slots)
-    writer.words(this.#totals)
-    writer.words(this.#peaks)
+    for (const part of [this.#counts, this.#slots, this.#totals, this.#peaks]) writer.floats(part)
     for (const tail of this.#tails) tail.write(writer)
   }
 
   read(reader: Reader): void {
-    const fill = <A extends { readonly length: number }>(target: A & { set: (from: A) => void }, from: A) => {
-      if (target.length !== from.length) reader.refuse("rate model")
-      target.set(from)
+    for (const part of [this.#counts, this.#slots, this.#totals, this.#peaks]) {
+      const values = reader.floats()
+      if (values.length !== part.length) reader.refuse("rate model")
+      values.forEach((value, i) => {
+        part[i] = value
+      })
     }
-    fill(this.#counts, reader.words())
-    fill(this.#slots, reader.floats())
-    fill(this.#totals, reader.words())
-    fill(this.#peaks, reader.words())
     for (const tail of this.#tails) tail.read(reader)
   }
 }

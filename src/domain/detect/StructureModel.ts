@@ -1,6 +1,7 @@
 import type { CallFeatures } from "../CallFeatures.ts"
 import { ArgumentModel } from "./ArgumentModel.ts"
 import type { Reader, Writer } from "./Bytes.ts"
+import type { CountTable } from "./CountTable.ts"
 import { type Findings, placeName } from "./Findings.ts"
 
 /** Most paths (arguments and nested fields) modelled per function; a map with open keys shares one path. */
@@ -28,6 +29,7 @@ interface Entry {
  * model of each. The evidence of a call is that of its most surprising argument.
  */
 export class StructureModel {
+  readonly #table: CountTable
   readonly #entries: Array<Entry> = []
   readonly #byPath = new Map<string, Entry>()
   readonly #arities = new Map<number, number>()
@@ -35,6 +37,10 @@ export class StructureModel {
   #truncated = 0
   #newShare = 0
   #calls = 0
+
+  constructor(table: CountTable) {
+    this.#table = table
+  }
 
   get bytes(): number {
     return this.#entries.reduce((sum, entry) => sum + entry.model.bytes + 160, 512)
@@ -54,7 +60,7 @@ export class StructureModel {
       if (entry === undefined) {
         fresh = 1
         if (this.#entries.length >= pathsMax) continue
-        entry = { path: value.path, model: new ArgumentModel(), present: 0, mark: 0 }
+        entry = { path: value.path, model: new ArgumentModel(this.#table, this.#entries.length), present: 0, mark: 0 }
         this.#entries.push(entry)
         this.#byPath.set(value.path, entry)
       }
@@ -162,7 +168,8 @@ export class StructureModel {
     const paths = reader.u32()
     if (paths > pathsMax) reader.refuse("paths")
     for (let i = 0; i < paths; i++) {
-      const entry: Entry = { path: reader.text(), model: new ArgumentModel(), present: reader.u32(), mark: 0 }
+      const model = new ArgumentModel(this.#table, i)
+      const entry: Entry = { path: reader.text(), model, present: reader.u32(), mark: 0 }
       entry.model.read(reader)
       this.#entries.push(entry)
       this.#byPath.set(entry.path, entry)

@@ -22,14 +22,9 @@ export class TopFive {
     places[at] = place
   }
 
-  /**
-   * The five together, as their norm of order 1.5: between their sum, to which several small surprises add up, and the
-   * largest, beside which they vanish.
-   */
-  get norm(): number {
+  /** Sum of the five. */
+  get sum(): number {
     const values = this.values
-    let sum = 0
-    for (let i = 0; i < 5 && values[i]! > 0; i++) sum += values[i]! * Math.sqrt(values[i]!)
-    return Math.cbrt(sum * sum)
+    return values[0]! + values[1]! + values[2]! + values[3]! + values[4]!
   }
 }

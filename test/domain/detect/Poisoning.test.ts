@@ -46,7 +46,7 @@ describe("poisoning", () => {
 
   it("would be led, if it learned everything", () => {
     const gullible = trained(searches(44, 2000))
-    const attack = () => event("shop.search", ["1' union select password from users--", 1])
+    const attack = () => event("shop.search", ["1' or 1=1--", 1])
     for (let i = 0; i < 10_000; i++) gullible.learn(attack(), { state: "ready", score: 0, pValue: 1, findings: [] })
     expect(gullible.score(attack()).pValue).toBeGreaterThan(alpha)
   })
