@@ -37,6 +37,16 @@ export const suite = (name: string, layer: Layer.Layer<CryptoCore>) =>
         }
       }).pipe(Effect.provide(layer)))
 
+    it.effect("a sliced MAC is a copy that the next MAC does not overwrite", () =>
+      Effect.gen(function*() {
+        const crypto = yield* CryptoCore
+        const key = keyOf(crypto, "state")
+        const first = crypto.macUnsafe(key, bytes("01")).slice()
+        const kept = hex(first)
+        crypto.macUnsafe(key, bytes("02"))
+        assert.strictEqual(hex(first), kept)
+      }).pipe(Effect.provide(layer)))
+
     it.effect("hashes the example of FIPS 180-4", () =>
       Effect.gen(function*() {
         const crypto = yield* CryptoCore

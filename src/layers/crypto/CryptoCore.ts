@@ -34,6 +34,8 @@ const makeRandom = () => {
 const make = (hmac: HmacSha256.Hmac) => {
   const random = makeRandom()
   const computed = Buffer.alloc(HmacSha256.macLength)
+  // A plain view of the same bytes: `slice` of a Buffer would be another view, and callers copy by `slice`.
+  const computedBytes = new Uint8Array(computed.buffer, computed.byteOffset, HmacSha256.macLength)
   return CryptoCore.of({
     deriveKeyUnsafe: (root, { id, info, purpose }) => {
       const secret = hkdf(root, `${purpose}\0${info}`, HmacSha256.macLength)
@@ -44,7 +46,7 @@ const make = (hmac: HmacSha256.Hmac) => {
     deriveBytesUnsafe: (root, info, length) => Redacted.make(hkdf(root, info, length)),
     macUnsafe: (key, data) => {
       computed.write(hmac(key, data), 0, HmacSha256.macLength, "latin1")
-      return computed
+      return computedBytes
     },
     verifyMacUnsafe: (key, data, mac) => {
       if (mac.length !== HmacSha256.macLength) return false
