@@ -81,7 +81,7 @@ const makeSpool = Effect.fnUntraced(function*(settings: Settings) {
   return yield* AuditSpool.make(directory === "memory" ? undefined : directory, {
     sign: (data) => {
       const key = keys.getActiveKeyUnsafe("audit")
-      return { keyId: key.id, mac: crypto.macUnsafe(key, data).slice() }
+      return { keyId: key.id, mac: new Uint8Array(crypto.macUnsafe(key, data)) }
     },
     verify: (keyId, data, mac) => {
       const key = keys.auditKeyUnsafe(keyId)

@@ -58,13 +58,13 @@ export const layerMemory: Layer.Layer<AuditStore, never, CryptoCore | KeyManager
 
     const append = (entries: ReadonlyArray<AuditEntry>) => {
       const key = keys.getActiveKeyUnsafe("audit")
-      const mac = (data: Uint8Array) => crypto.macUnsafe(key, data).slice()
+      const mac = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data))
       const written = entries.map((entry) => {
         const last = records.at(-1)
         const tail = last === undefined
           ? { seq: 0, hash: genesisHash(sha256, log) }
           : { seq: last.seq, hash: last.hash }
-        const record = sealRecord({ ...entry, body: entry.body.slice() }, tail, key.id, sha256, mac)
+        const record = sealRecord({ ...entry, body: new Uint8Array(entry.body) }, tail, key.id, sha256, mac)
         records.push(record)
         tree.append(record.hash)
         return record

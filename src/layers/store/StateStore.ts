@@ -33,14 +33,14 @@ export const layerMemory: Layer.Layer<StateStore> = Layer.sync(StateStore, () =>
         refuseLarge(bytes),
         Effect.suspend(() => {
           if (!values.has(name) && values.size >= namesMax) return Effect.fail(tooMany)
-          values.set(name, bytes.slice())
+          values.set(name, new Uint8Array(bytes))
           return Effect.void
         })
       ),
     load: (name) =>
       Effect.sync(() => {
         const bytes = values.get(name)
-        return bytes === undefined ? absent : { _tag: "Found", bytes: bytes.slice() }
+        return bytes === undefined ? absent : { _tag: "Found", bytes: new Uint8Array(bytes) }
       })
   })
 })
@@ -68,7 +68,7 @@ const make = Effect.gen(function*() {
     Effect.suspend(() => {
       if (!marks.has(name) && marks.size >= namesMax) return Effect.fail(tooMany)
       const key = keys.getActiveKeyUnsafe("state")
-      const macOf = (data: Uint8Array) => crypto.macUnsafe(key, data).slice()
+      const macOf = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data))
       const next = generation + 1
       const row = { name, generation: next, keyId: key.id, mac: macOf(stateMacBytes(name, next, bytes)), bytes }
       const others = [...marks.values()].filter((mark) => mark.name !== name)

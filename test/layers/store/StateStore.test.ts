@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { sealMacBytes, stateMacBytes } from "../../../src/domain/audit/StateBytes.ts"
+import * as States from "../../../src/layers/store/StateStore.ts"
+import * as Traces from "../../../src/layers/store/TraceStore.ts"
+import { StateStore } from "../../../src/services/StateStore.ts"
+import { TraceStore } from "../../../src/services/TraceStore.ts"
+import { suite } from "../../contract/StateStore.ts"
+import { suite as traceSuite, traceEntry } from "../../contract/TraceStore.ts"
+import { foundation, inFreshDirectory, temporaryDirectory } from "./Setup.ts"
+
+const sqlite = (directory: string) =>
+  Layer.mergeAll(States.layerSqlite, Traces.layerSqlite).pipe(Layer.provide(foundation(directory)))
+
+suite("memory", States.layerMemory)
+suite("sqlite", inFreshDirectory(sqlite))
+suite("auto, memory", States.layerAuto.pipe(Layer.provide(foundation("memory"))))
+traceSuite("memory", Traces.layerMemory)
+traceSuite("sqlite", inFreshDirectory(sqlite))
+traceSuite("auto, memory", Traces.layerAuto.pipe(Layer.provide(foundation("memory"))))
+
+const fresh = { local: true } as const
+const save = (name: string, ...bytes: ReadonlyArray<number>) =>
+  Effect.flatMap(StateStore, (store) => store.save(name, Uint8Array.from(bytes)))
+const load = (name: string) => Effect.flatMap(StateStore, (store) => store.load(name))
+const edit = (directory: string, sql: string, ...values: ReadonlyArray<Uint8Array>) => {
+  const db = new DatabaseSync(Path.join(directory, "state.db"))
+  try {
+    return db.prepare(sql).all(...values)
+  } finally {
+    db.close()
+  }
+}
+
+describe("StateStore (file)", () => {
+  it.live("keeps values over a restart, in files for the owner alone", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      yield* Effect.andThen(save("a", 1), save("b", 2)).pipe(Effect.provide(sqlite(directory), fresh))
+      assert.strictEqual(Fs.statSync(Path.join(directory, "state.db")).mode & 0o777, 0o600)
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual(yield* load("a"), { _tag: "Found", bytes: Uint8Array.of(1) })
+        yield* save("a", 3)
+        assert.deepStrictEqual(yield* load("b"), { _tag: "Found", bytes: Uint8Array.of(2) })
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+    }))
+
+  it.live("refuses a second owner with what to do, and serves the next one", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      yield* Effect.gen(function*() {
+        yield* save("a", 1)
+        const error = yield* Effect.flip(Effect.provide(load("a"), sqlite(directory), fresh))
+        assert.match(error.message, /state\.db is in use: one process owns it .* own storage\.directory/)
+        assert.deepStrictEqual(yield* load("a"), { _tag: "Found", bytes: Uint8Array.of(1) })
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+      const entry = yield* Effect.provide(load("a"), sqlite(directory), fresh)
+      assert.strictEqual(entry._tag, "Found")
+    }))
+
+  const tamperings: ReadonlyArray<readonly [what: string, damage: (directory: string, old: Uint8Array) => void]> = [
+    ["changed", (d) => edit(d, "UPDATE value SET bytes = x'09' WHERE name = 'a'")],
+    ["stored under another name", (d) => edit(d, "UPDATE value SET name = CASE name WHEN 'a' THEN 'b' ELSE 'a' END || ''")],
+    ["signed with an unknown key", (d) => edit(d, "UPDATE value SET key_id = 'k0'")],
+    ["robbed of the seal", (d) => edit(d, "DELETE FROM seal")],
+    ["put back to an earlier value", (d, old) => edit(d, "UPDATE value SET (bytes, generation, mac) = (x'01', 1, ?)", old)]
+  ]
+  for (const [what, damage] of tamperings) {
+    it.live(`refuses a value that was ${what}, and takes a new one`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        yield* save("a", 1).pipe(Effect.provide(sqlite(directory), fresh))
+        const old = edit(directory, "SELECT mac FROM value")[0]!["mac"]
+        assert.instanceOf(old, Uint8Array)
+        yield* save("a", 2).pipe(Effect.provide(sqlite(directory), fresh))
+        damage(directory, old as Uint8Array)
+        yield* Effect.gen(function*() {
+          const entries = [yield* load("a"), yield* load("b")]
+          assert.include(entries.map(({ _tag }) => _tag), "Refused")
+          assert.notInclude(entries.map(({ _tag }) => _tag), "Found")
+          yield* save("a", 3)
+          assert.deepStrictEqual(yield* load("a"), { _tag: "Found", bytes: Uint8Array.of(3) })
+        }).pipe(Effect.provide(sqlite(directory), fresh))
+        const entry = yield* Effect.provide(load("a"), sqlite(directory), fresh)
+        assert.deepStrictEqual(entry, { _tag: "Found", bytes: Uint8Array.of(3) })
+      }))
+  }
+
+  it("separates what MACs cover", () => {
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+    assert.strictEqual(
+      hex(stateMacBytes("ab", 1, Uint8Array.of(7))),
+      "6566666563742d7069632f73746174652f3100" + "00000002" + "6162" + "00000008" + "3ff0000000000000" + "00000001" + "07"
+    )
+    assert.notStrictEqual(hex(stateMacBytes("ab", 1, Uint8Array.of())), hex(stateMacBytes("a", 1, Buffer.from("b"))))
+    const mark = (name: string) => ({ name, generation: 1, mac: Uint8Array.of(1) })
+    assert.strictEqual(hex(sealMacBytes([mark("a"), mark("b")])), hex(sealMacBytes([mark("b"), mark("a")])))
+  })
+})
+
+describe("TraceStore (file)", () => {
+  it.live("keeps recent entries over a restart", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      yield* Effect.map(TraceStore, (store) => {
+        for (let n = 1; n <= 3; n++) store.appendUnsafe(traceEntry(n))
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+      yield* Effect.gen(function*() {
+        const store = yield* TraceStore
+        assert.deepStrictEqual(yield* store.findDecision("decision-2"), traceEntry(2))
+        assert.deepStrictEqual(yield* store.recent(10), [traceEntry(1), traceEntry(2), traceEntry(3)])
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+    }))
+})
