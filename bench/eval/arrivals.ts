@@ -2,7 +2,7 @@ import * as Path from "node:path"
 import { RateModel } from "../../src/domain/detect/RateModel.ts"
 import { atMost, binomialQuantile, type EvalRow, readLines } from "./report.ts"
 
-/** False alarms of the rate model alone on real, bursty arrivals, and how soon it sees a threefold burst. */
+/** False alarms of the rate model alone on real, bursty arrivals. */
 export const evaluateArrivals = (folder: string): ReadonlyArray<EvalRow> => {
   const times = readLines(Path.join(folder, "calls.csv.gz")).slice(1).map((line) =>
     1e12 + Number(line.split(",")[0]) * 1000
