@@ -33,10 +33,12 @@ import * as AlertsLayer from "./observability/Alerts.ts"
 import * as PicHealthLayer from "./observability/PicHealth.ts"
 import * as PicMetricsLayer from "./observability/PicMetrics.ts"
 
-/** What an operator sees: metrics, alerts and health. */
-export const observability = Layer.mergeAll(
-  Layer.provideMerge(AlertsLayer.layer, PicMetricsLayer.layer),
-  PicHealthLayer.layer
+/** What an operator sees: metrics, alerts and health; a change of health for the worse is an alert as well. */
+export const observability = AlertsLayer.layerHealthAlerts.pipe(
+  Layer.provideMerge(Layer.mergeAll(
+    Layer.provideMerge(AlertsLayer.layer, PicMetricsLayer.layer),
+    PicHealthLayer.layer
+  ))
 )
 
 /** The shipped layer of every component of agent and brain in one process. */

@@ -36,7 +36,6 @@ const files = Layer.mergeAll(AuditStore.layerSqlite, StateStore.layerSqlite, Tra
 const persistence = Layer.unwrap(Effect.gen(function*() {
   const config = yield* PicConfig
   const health = yield* PicHealth
-  const alerts = yield* Alerts
   const { cellagent, storage } = config.settingsUnsafe()
   if (storage.directory === "memory") {
     health.reportUnsafe("storage", "degraded", "storage.directory is memory: nothing survives a restart")
@@ -46,7 +45,6 @@ const persistence = Layer.unwrap(Effect.gen(function*() {
   return Layer.catch(files, (error) => {
     const why =
       `state in ${storage.directory} cannot be used (${error.message}); keys, baselines and evidence are in memory only`
-    alerts.raiseUnsafe("degraded", why)
     health.reportUnsafe("storage", "degraded", why)
     return memory
   })

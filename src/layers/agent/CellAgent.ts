@@ -76,26 +76,46 @@ export const layer: Layer.Layer<
     const metrics = yield* PicMetrics
     const source = yield* EventSource.make
     const calls = yield* Settlement.make
-    const fork = yield* FiberSet.makeRuntime<never, Judged>()
+    const waiting = yield* FiberSet.make<Judged>()
+    const fork = yield* FiberSet.runtime(waiting)()
 
-    const lose = (what: string, count: number): void => {
-      metrics.incrementUnsafe("outcomes_lost", count)
+    const lose = (what: "outcome" | "observed event", count: number): void => {
+      if (what === "outcome") metrics.incrementUnsafe("outcomes_lost", count)
       audit.noteLossUnsafe(what, count)
+    }
+    const noteUnsent = (what: "outcome" | "observed event", count: number, why: Outbox.Unsent): void => {
+      if (why._tag === "Defect") calls.note("CellAgent.send", why.cause)
+      try {
+        lose(what, count)
+      } catch (cause) {
+        calls.note("CellAgent.lose", cause)
+      }
+    }
+    const loseObserved = (events: ReadonlyArray<TelemetryEvent>, why: Outbox.Unsent): void => {
+      noteUnsent("observed event", events.length, why)
+      const failure = why._tag === "Defect" ? "Defect" : "Overload"
+      for (const event of events) calls.settle(event.fn, Verdict.lost(event.id, failure))
     }
     const observed = yield* Outbox.make<TelemetryEvent>({
       capacity: outboxMax,
+      lost: loseObserved,
       batchSize: batchMax,
       send: (events) =>
-        Effect.map(connector.sendEvents(events), (decisions) =>
-          events.forEach((event, i) => calls.settle(event.fn, decisions[i] ?? Verdict.lost(event.id, "Defect"))))
+        Effect.map(
+          connector.sendEvents(events),
+          (decisions) =>
+            events.forEach((event, i) => calls.settle(event.fn, decisions[i] ?? Verdict.lost(event.id, "Defect")))
+        )
     })
     const overLimit = yield* Outbox.make<TelemetryEvent>({
       capacity: outboxMax,
+      lost: loseObserved,
       batchSize: batchMax,
       send: (events) => Effect.sync(() => events.forEach((event) => calls.settle(event.fn, judgeObserved(event))))
     })
     const outcomes = yield* Outbox.make<OutcomeReport>({
       capacity: outboxMax,
+      lost: (reports, why) => noteUnsent("outcome", reports.length, why),
       batchSize: batchMax,
       send: (reports) =>
         Effect.map(connector.sendOutcomes(reports), (sent) => {
@@ -107,8 +127,9 @@ export const layer: Layer.Layer<
     const observe = (box: Outbox.Outbox<TelemetryEvent>, event: TelemetryEvent): Judged => {
       if (box.offerUnsafe(event)) return { decision: observing, startedAt: event.timestamp, eventId: event.id }
       const decision = Verdict.lost(event.id, "Overload")
+      // Settled last: a call is counted once, also where noting its loss throws.
+      lose("observed event", 1)
       calls.settle(event.fn, decision)
-      audit.noteLossUnsafe("observed event", 1)
       return { decision, startedAt: event.timestamp, eventId: "" }
     }
     const judgeObserved = (event: TelemetryEvent): Decision => {
@@ -123,13 +144,16 @@ export const layer: Layer.Layer<
       const { fail_mode, over_limit } = config.settingsUnsafe().cellagent
       if (over_limit === "score" && local !== undefined) return local.judgeUnsafe(event)
       const closed = over_limit === "block" || (over_limit === "score" && fail_mode === "closed")
-      return closed ? { ...overBlocked, eventId: event.id } : overAllowed
+      return closed ? { ...overBlocked, id: `o${event.id}`, eventId: event.id } : overAllowed
     }
     /** A block that the agent decided itself gets its evidence here; one of the brain has it already. */
     const withEvidence = (event: TelemetryEvent, decision: Decision): Decision | Effect.Effect<Decision> =>
       decision.action === "allow" || Verdict.hasEvidence(decision)
         ? decision
-        : Effect.as(Effect.exit(audit.record("block", blockEvidence(event, decision))), decision)
+        : Effect.matchCause(audit.record("block", blockEvidence(event, decision)), {
+          onSuccess: () => decision,
+          onFailure: () => ({ ...decision, reason: `${decision.reason}; its evidence is spooled, not durable` })
+        })
 
     const verdictOn = (site: CallSite, event: TelemetryEvent, within: boolean): Decision | Effect.Effect<Decision> => {
       const verdict = within ? connector.sendEventUnsafe(event, enforcedPolicy(site)) : overLimitVerdict(event)
@@ -198,7 +222,9 @@ export const layer: Layer.Layer<
     }
 
     const flush = Effect.all([observed.flush, overLimit.flush, outcomes.flush], { discard: true })
-    yield* Effect.addFinalizer(() => Effect.exit(Effect.timeout(flush, drainDeadline)))
+    // Callers that still wait for a verdict get it, as long as the drain may last.
+    const drain = Effect.andThen(FiberSet.awaitEmpty(waiting), flush)
+    yield* Effect.addFinalizer(() => Effect.exit(Effect.timeout(drain, drainDeadline)))
 
     return CellAgent.of({
       judgeUnsafe,

@@ -81,7 +81,8 @@ export const make: Effect.Effect<
     const done = Deferred.makeUnsafe<Decision>()
     const wait = Deferred.await(done)
     pending.set(event.id, wait)
-    return audit.record("block", blockEvidence(event, decision)).pipe(
+    // Suspended: a logger that throws must still settle what a retry waits for.
+    return Effect.suspend(() => audit.record("block", blockEvidence(event, decision))).pipe(
       Effect.match({
         onFailure: () => withoutEvidence(event, decision),
         onSuccess: () => decision

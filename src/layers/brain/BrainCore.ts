@@ -116,8 +116,9 @@ export const layer: Layer.Layer<
         const settle = (index: number, decision: Decision): void => {
           decisions[index] = decision
           if (--missing > 0) return
-          const signal = backpressure.checkAndSignalUnsafe()
-          resume(Effect.sync(() => validator.signDecisionsUnsafe(request, decisions, signal)))
+          resume(
+            Effect.sync(() => validator.signDecisionsUnsafe(request, decisions, backpressure.checkAndSignalUnsafe()))
+          )
         }
         events.forEach((event, index) =>
           enqueue(event, false, {

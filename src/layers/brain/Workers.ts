@@ -1,4 +1,6 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type { Decision } from "../../domain/Decision.ts"
@@ -43,6 +45,15 @@ export class Waiting implements QueueItem {
 export const workersWanted = (utilization: number, threshold: number, min: number, max: number): number =>
   max <= min ? min : Math.min(max, min + Math.ceil((max - min) * Math.min(1, utilization / threshold)))
 
+/** Answers the item whatever becomes of its decision: a waiting caller must hear of a failure or a stop as well. */
+const answer = (item: Waiting, decision: Effect.Effect<Decision>): Effect.Effect<Decision> =>
+  Effect.onExitPrimitive(decision, (exit) => {
+    if (Exit.isSuccess(exit)) item.decided(exit.value)
+    else if (Cause.hasInterruptsOnly(exit.cause)) item.dropped()
+    else item.failed(Cause.squash(exit.cause))
+    return undefined
+  })
+
 /** The pool of fibers that drain the event queue while calls are not handed over directly. */
 export interface Workers {
   /** Adds workers where the queue has grown; they go by themselves when it is empty again. */
@@ -65,7 +76,7 @@ export const make = Effect.fnUntraced(function*(
     try {
       const decision = analyse(item.event, item.enforced)
       // A block waits for its evidence in a fiber of its own: the events behind it do not.
-      if (Effect.isEffect(decision)) fork(Effect.map(decision, item.decided))
+      if (Effect.isEffect(decision)) fork(answer(item, decision))
       else item.decided(decision)
     } catch (cause) {
       item.failed(cause)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Outbox from "../../../src/layers/agent/Outbox.ts"
 
@@ -46,5 +46,66 @@ describe("Outbox", () => {
       yield* box.flush
       assert.deepStrictEqual(sent.flat(), accepted)
       assert.strictEqual(box.sizeUnsafe(), 0)
+    }))
+
+  it.effect("flush waits for the batch that the outbox itself has in hand", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const sent: Array<number> = []
+      const box = yield* Outbox.make<number>({
+        capacity: 10,
+        batchSize: 2,
+        send: (batch) => Effect.andThen(Deferred.await(gate), Effect.sync(() => void sent.push(...batch)))
+      })
+      box.offerUnsafe(1)
+      yield* TestClock.adjust(Outbox.lingerMs)
+      assert.strictEqual(box.sizeUnsafe(), 0, "the batch is in hand")
+      const flushing = yield* Effect.forkChild(box.flush, { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.isUndefined(flushing.pollUnsafe())
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(flushing)
+      assert.deepStrictEqual(sent, [1])
+    }))
+
+  it.effect("a batch whose sending dies is reported, and the next one goes out", () =>
+    Effect.gen(function*() {
+      const sent: Array<number> = []
+      const lost: Array<readonly [ReadonlyArray<number>, string]> = []
+      const box = yield* Outbox.make<number>({
+        capacity: 10,
+        batchSize: 10,
+        send: (batch) => {
+          if (batch.includes(1)) throw new Error("broken")
+          return Effect.sync(() => void sent.push(...batch))
+        },
+        lost: (items, why) => void lost.push([items, why._tag])
+      })
+      for (const item of [1, 2]) {
+        box.offerUnsafe(item)
+        yield* TestClock.adjust(Outbox.lingerMs)
+      }
+      assert.deepStrictEqual(lost, [[[1], "Defect"]])
+      assert.deepStrictEqual(sent, [2])
+    }))
+
+  it.effect("what the end of the scope leaves unsent is reported, in hand or waiting", () =>
+    Effect.gen(function*() {
+      const lost: Array<number> = []
+      const scope = yield* Scope.make()
+      const box = yield* Scope.provide(
+        Outbox.make<number>({
+          capacity: 10,
+          batchSize: 2,
+          send: () => Effect.never,
+          lost: (items, { _tag }) => void (_tag === "Ended" && lost.push(...items))
+        }),
+        scope
+      )
+      for (const item of [1, 2, 3]) box.offerUnsafe(item)
+      yield* TestClock.adjust(Outbox.lingerMs)
+      box.offerUnsafe(4)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(lost.toSorted(), [1, 2, 3, 4])
     }))
 })
