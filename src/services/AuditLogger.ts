@@ -6,16 +6,29 @@ import type { AuditBody, AuditKind, AuditRecord } from "../domain/audit/AuditRec
 import type { AuditReport } from "../domain/audit/AuditReport.ts"
 
 /** The record was not durable in time; it may still be written. */
-export class AuditTimeout extends Schema.TaggedError<AuditTimeout>()("AuditTimeout", { waitMs: Schema.Finite }) {}
+export class AuditTimeout extends Schema.TaggedError<AuditTimeout>()("AuditTimeout", { waitMs: Schema.Finite }) {
+  override get message() {
+    return `the record was not durable within ${this.waitMs} ms; it may still be written`
+  }
+}
+
 /** The store cannot write: full, failed, locked or shorter than its head. */
 export class AuditUnavailable
   extends Schema.TaggedError<AuditUnavailable>()("AuditUnavailable", { detail: Schema.String })
-{}
+{
+  override get message() {
+    return `evidence is unavailable: ${this.detail}`
+  }
+}
 
 /** Why evidence could not be written or read. */
 export class AuditLoggerError extends Schema.TaggedError<AuditLoggerError>()("AuditLoggerError", {
   reason: Schema.Union([AuditTimeout, AuditUnavailable])
-}) {}
+}) {
+  override get message() {
+    return this.reason.message
+  }
+}
 
 /** Selects records; all bounds inclusive. `limit` is capped. */
 export interface AuditQuery {
@@ -40,6 +53,10 @@ export class AuditLogger extends Context.Service<AuditLogger, {
   readonly flush: Effect.Effect<void, AuditLoggerError>
   /** Checks the whole chain against the external head. */
   readonly verify: Effect.Effect<AuditReport, AuditLoggerError>
+  /**
+   * Records that match, oldest first. The whole log is read and verified for every answer, so that a store cannot hide a
+   * record from it: `scanned` records were checked, `total` of them match, of which `records` are at most `limit`.
+   */
   readonly query: (query: AuditQuery) => Effect.Effect<
     { readonly records: ReadonlyArray<AuditRecord>; readonly scanned: number; readonly total: number },
     AuditLoggerError

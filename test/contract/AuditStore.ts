@@ -50,8 +50,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<AuditStore | CryptoCor
           entry(2),
           entry(3)
         ])
-        assert.deepStrictEqual(records.map(({ hash }) => new Uint8Array(hash)), [...first, ...second].map(({ hash }) =>
-          new Uint8Array(hash)))
+        assert.deepStrictEqual(
+          records.map(({ hash }) => new Uint8Array(hash)),
+          [...first, ...second].map(({ hash }) => new Uint8Array(hash))
+        )
         const report = yield* verified
         assert.isTrue(report.ok, report.detail)
         assert.strictEqual(report.records, 3)
@@ -79,9 +81,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<AuditStore | CryptoCor
           { concurrency: "unbounded" }
         )
         for (const [n, group] of groups.entries()) {
-          assert.deepStrictEqual(group.map(({ body }) => JSON.parse(new TextDecoder().decode(body)).n), n % 3 === 0
-            ? [n, n + 1_000]
-            : [n])
+          assert.deepStrictEqual(
+            group.map(({ body }) => JSON.parse(new TextDecoder().decode(body)).n),
+            n % 3 === 0
+              ? [n, n + 1_000]
+              : [n]
+          )
         }
         const report = yield* verified
         assert.isTrue(report.ok, report.detail)
@@ -92,7 +97,8 @@ export const suite = <E>(name: string, layer: Layer.Layer<AuditStore | CryptoCor
       Effect.gen(function*() {
         const store = yield* AuditStore
         yield* store.append(Array.from({ length: 30 }, (_, n) => entry(n)))
-        const seqs = (from: number, limit: number) => Effect.map(store.read(from, limit), (rs) => rs.map(({ seq }) => seq))
+        const seqs = (from: number, limit: number) =>
+          Effect.map(store.read(from, limit), (rs) => rs.map(({ seq }) => seq))
         assert.deepStrictEqual(yield* seqs(29, 10), [29, 30])
         assert.deepStrictEqual(yield* seqs(5, 3), [5, 6, 7])
         assert.deepStrictEqual(yield* seqs(31, 10), [])

@@ -15,7 +15,16 @@ export const traceEntry = (n: number, block = false): TraceEntry => ({
     samplingProbability: 1,
     features: {
       arity: 1,
-      arguments: [{ path: "0", type: "string", size: 3, shape: "a'0", mask: 1, value: 2, magnitude: 0, grams: [1, 65_535] }],
+      arguments: [{
+        path: "0",
+        type: "string",
+        size: 3,
+        shape: "a'0",
+        mask: 1,
+        value: 2,
+        magnitude: 0,
+        grams: [1, 65_535]
+      }],
       truncated: false
     }
   },

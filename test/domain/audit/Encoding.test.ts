@@ -81,7 +81,9 @@ describe("evidence encodings", () => {
     assert.isBelow(line.length, 512, "a head must fit one disk sector")
     assert.deepStrictEqual(headFromLine(line), whole)
     for (let length = 0; length < line.length; length++) assert.isUndefined(headFromLine(line.slice(0, length)))
-    for (const changed of [line.replace("\"v\":1", "\"v\":2"), line.replace("\"seq\":2", "\"seq\":-1"), "null", "[]", "7"]) {
+    for (
+      const changed of [line.replace("\"v\":1", "\"v\":2"), line.replace("\"seq\":2", "\"seq\":-1"), "null", "[]", "7"]
+    ) {
       assert.isUndefined(headFromLine(changed))
     }
   })
@@ -128,7 +130,12 @@ describe("evidence encodings", () => {
     assert.strictEqual(whole.length, bodyBytesMax)
     assert.notProperty(decodeBody(whole), "shortenedFromBytes")
     const cyclic: { [key: string]: string } = { fn: "f" }
-    Object.defineProperty(cyclic, "bad", { enumerable: true, get: () => { throw new Error("planted") } })
+    Object.defineProperty(cyclic, "bad", {
+      enumerable: true,
+      get: () => {
+        throw new Error("planted")
+      }
+    })
     assert.deepStrictEqual(decodeBody(encodeBody(cyclic)), { unreadable: true })
     for (const text of ["", "[]", "7", "null", "{"]) assert.deepStrictEqual(decodeBody(utf8.encode(text)), {})
   })

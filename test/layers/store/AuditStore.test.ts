@@ -62,17 +62,26 @@ describe("AuditStore (files)", () => {
       assert.isFalse(Fs.existsSync(Path.join(directory, "audit.head")))
     }))
 
-  const refusals: ReadonlyArray<readonly [what: string, damage: (directory: string) => Effect.Effect<void>, says: RegExp]> = [
+  const refusals: ReadonlyArray<
+    readonly [what: string, damage: (directory: string) => Effect.Effect<void>, says: RegExp]
+  > = [
     ["was cut", (d) => edit(d, "DELETE FROM record WHERE seq > 2"), /ends at record 2 but its head covers 3/],
     ["was emptied", (d) => edit(d, "DELETE FROM record; DELETE FROM tree"), /ends at record 0/],
-    ["lost its file", (d) => Effect.sync(() => Fs.readdirSync(d).filter((n) => n.startsWith("audit.db")).forEach((n) =>
-      Fs.rmSync(Path.join(d, n)))), /the log was removed/],
+    [
+      "lost its file",
+      (d) =>
+        Effect.sync(() =>
+          Fs.readdirSync(d).filter((n) => n.startsWith("audit.db")).forEach((n) => Fs.rmSync(Path.join(d, n)))
+        ),
+      /the log was removed/
+    ],
     ["lost its head", (d) => Effect.sync(() => Fs.rmSync(Path.join(d, "audit.head"))), /head .* is missing/],
     ["was edited at its end", (d) => edit(d, "UPDATE record SET body = x'00' WHERE seq = 3"), /record 3 is damaged/],
-    ["has a forged head", (d) => Effect.sync(() => {
-      const path = Path.join(d, "audit.head")
-      Fs.writeFileSync(path, Fs.readFileSync(path, "utf8").replaceAll(/"cp":\{"seq":\d/g, "\"cp\":{\"seq\":0"))
-    }), /not signed by the checkpoint key/]
+    ["has a forged head", (d) =>
+      Effect.sync(() => {
+        const path = Path.join(d, "audit.head")
+        Fs.writeFileSync(path, Fs.readFileSync(path, "utf8").replaceAll(/"cp":\{"seq":\d/g, "\"cp\":{\"seq\":0"))
+      }), /not signed by the checkpoint key/]
   ]
   for (const [what, damage, says] of refusals) {
     it.live(`refuses to add to a log that ${what}, and leaves it as it is`, () =>

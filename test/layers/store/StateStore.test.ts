@@ -63,10 +63,16 @@ describe("StateStore (file)", () => {
 
   const tamperings: ReadonlyArray<readonly [what: string, damage: (directory: string, old: Uint8Array) => void]> = [
     ["changed", (d) => edit(d, "UPDATE value SET bytes = x'09' WHERE name = 'a'")],
-    ["stored under another name", (d) => edit(d, "UPDATE value SET name = CASE name WHEN 'a' THEN 'b' ELSE 'a' END || ''")],
+    [
+      "stored under another name",
+      (d) => edit(d, "UPDATE value SET name = CASE name WHEN 'a' THEN 'b' ELSE 'a' END || ''")
+    ],
     ["signed with an unknown key", (d) => edit(d, "UPDATE value SET key_id = 'k0'")],
     ["robbed of the seal", (d) => edit(d, "DELETE FROM seal")],
-    ["put back to an earlier value", (d, old) => edit(d, "UPDATE value SET (bytes, generation, mac) = (x'01', 1, ?)", old)]
+    [
+      "put back to an earlier value",
+      (d, old) => edit(d, "UPDATE value SET (bytes, generation, mac) = (x'01', 1, ?)", old)
+    ]
   ]
   for (const [what, damage] of tamperings) {
     it.live(`refuses a value that was ${what}, and takes a new one`, () =>
@@ -93,7 +99,8 @@ describe("StateStore (file)", () => {
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
     assert.strictEqual(
       hex(stateMacBytes("ab", 1, Uint8Array.of(7))),
-      "6566666563742d7069632f73746174652f3100" + "00000002" + "6162" + "00000008" + "3ff0000000000000" + "00000001" + "07"
+      "6566666563742d7069632f73746174652f3100" + "00000002" + "6162" + "00000008" + "3ff0000000000000" + "00000001" +
+        "07"
     )
     assert.notStrictEqual(hex(stateMacBytes("ab", 1, Uint8Array.of())), hex(stateMacBytes("a", 1, Buffer.from("b"))))
     const mark = (name: string) => ({ name, generation: 1, mac: Uint8Array.of(1) })

@@ -59,7 +59,14 @@ export const headOf = (id: Uint8Array, records: ReadonlyArray<AuditRecord>, seq:
   const hashAt = (n: number) => records[n - 1]?.hash ?? genesisHash(sha256, id)
   const statement = { seq: end, time: 1_000 + end, hash: hashAt(end), root: tree.root() }
   const checkpoint = { ...statement, signature: sign(checkpointBytes(id, statement)) }
-  const content = { log: id, seq, time: 1_000 + seq, hash: hashAt(seq), checkpoint, keyId: records[seq - 1]?.keyId ?? "k1" }
+  const content = {
+    log: id,
+    seq,
+    time: 1_000 + seq,
+    hash: hashAt(seq),
+    checkpoint,
+    keyId: records[seq - 1]?.keyId ?? "k1"
+  }
   return { ...content, mac: macWith(content.keyId)(headMacBytes(content)) }
 }
 

@@ -125,7 +125,10 @@ export const tamperings: { readonly [name: string]: (log: Log, pick: Pick) => Sh
   },
   "two heads of one size": (log, pick) => {
     const at = inside(log, pick)
-    const entries = log.records.slice(at).map((entry) => ({ entry: { ...entry, time: entry.time + 1 }, keyId: entry.keyId }))
+    const entries = log.records.slice(at).map((entry) => ({
+      entry: { ...entry, time: entry.time + 1 },
+      keyId: entry.keyId
+    }))
     const fork = seal(log.id, entries, log.records.slice(0, at))
     return { ...log, heads: [log.heads[0]!, headOf(log.id, fork, covered(log))] }
   }

@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import * as Crypto from "node:crypto"
+import { once } from "node:events"
+import * as Path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { packRecords, unpackRecords } from "../../../src/domain/audit/Frames.ts"
+import { Verifier, type VerifierCrypto } from "../../../src/domain/audit/Verifier.ts"
+import { AuditFile } from "../../../src/layers/store/AuditFile.ts"
+import { makeSigner, sha256 } from "../../../src/layers/store/AuditSigner.ts"
+import { temporaryDirectory } from "./Setup.ts"
+
+const secret = { id: "k1", key: new Uint8Array(32).fill(1), checkpointSeed: new Uint8Array(32).fill(2) }
+const signer = makeSigner(secret)
+const crypto: VerifierCrypto = {
+  sha256,
+  verifyMac: (id, data, mac) => id === secret.id ? Crypto.timingSafeEqual(signer.mac(data), mac) : undefined,
+  verifySignature: signer.verify
+}
+
+const openLog = (directory: string, options: { readonly sync?: (fd: number) => void } = {}) => {
+  const file = new AuditFile({
+    path: Path.join(directory, "audit.db"),
+    headPath: Path.join(directory, "audit.head"),
+    readOnly: false,
+    lockWaitMs: 5_000,
+    ...options
+  })
+  file.useSecret(secret)
+  return file
+}
+
+/** Verifies a log and returns the hash of each record. */
+const verify = (file: AuditFile) => {
+  const verifier = new Verifier(crypto, file.heads())
+  const hashes = new Map<number, string>()
+  for (let next = 1; next <= file.lastSeq();) {
+    const page = unpackRecords(packRecords(file.read(next, 500)))
+    for (const record of page) {
+      verifier.step(record)
+      hashes.set(record.seq, Buffer.from(record.hash).toString("hex"))
+    }
+    next += page.length
+  }
+  return { report: verifier.finish(), hashes }
+}
+
+interface Writer {
+  readonly process: ChildProcess
+  readonly output: Array<string>
+}
+
+const start = (directory: string, name: string): Writer => {
+  const script = Path.join(import.meta.dirname, "AuditWriterProcess.ts")
+  const process = spawn(globalThis.process.execPath, [script, directory, name], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const output: Array<string> = []
+  process.stdout?.setEncoding("utf8").on("data", (text: string) => output.push(text))
+  return { process, output }
+}
+
+const kill = async ({ process }: Writer) => {
+  const ended = once(process, "close")
+  process.kill("SIGKILL")
+  await ended
+}
+
+/** Whole lines only: a line that the kill cut was not read as an acknowledgement by anybody. */
+const acknowledged = ({ output }: Writer) =>
+  output.join("").split("\n").slice(0, -1).map((line) => {
+    const [seq = "", hash = ""] = line.split(" ")
+    return { seq: Number(seq), hash }
+  })
+
+const until = async (condition: () => boolean) => {
+  while (!condition()) await sleep(5)
+}
+
+describe("audit log of several processes", () => {
+  it.live(
+    "loses no acknowledged record and never forks when its writers are killed at random moments",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const all: Array<{ readonly seq: number; readonly hash: string }> = []
+        yield* Effect.promise(async () => {
+          for (let round = 0; round < 3; round++) {
+            const writers = Array.from({ length: 8 }, (_, n) => start(directory, `${round}.${n}`))
+            await until(() => writers.filter(({ output }) => output.length > 0).length >= 4)
+            for (const writer of writers) {
+              await sleep(Crypto.randomInt(0, 40))
+              await kill(writer)
+              all.push(...acknowledged(writer))
+            }
+            const file = openLog(directory)
+            const { hashes, report } = verify(file)
+            assert.isTrue(report.ok, report.detail)
+            for (const { hash, seq } of all) assert.strictEqual(hashes.get(seq), hash, `record ${seq} was acknowledged`)
+            file.close()
+          }
+        })
+        assert.isAbove(all.length, 50, "the writers must have been at work")
+        assert.strictEqual(new Set(all.map(({ seq }) => seq)).size, all.length, "no number was given out twice")
+      }),
+    60_000
+  )
+
+  it.live("closes the handle after a failed sync, never syncs it again, and goes on with a new one", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const synced: Array<number> = []
+      let failing = false
+      const file = openLog(directory, {
+        sync: (fd) => {
+          synced.push(fd)
+          if (failing) throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" })
+        }
+      })
+      const entry = (n: number) => ({ time: n, kind: "block" as const, body: Uint8Array.of(n) })
+      file.append([entry(1)], 1)
+      failing = true
+      assert.throws(() => file.append([entry(2)], 2), /EIO/)
+      assert.strictEqual(synced.length, 2, "the failed sync is not repeated")
+      failing = false
+      const [third] = file.append([entry(3)], 3)
+      const { report } = verify(file)
+      assert.isTrue(report.ok, report.detail)
+      assert.strictEqual(report.headSeq, third?.seq)
+      file.close()
+    }))
+})
