@@ -77,6 +77,9 @@ const directory = Effect.acquireRelease(
   (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
 )
 
+/** Longer than the demo runs: it ends learning itself, when its requests do, so that a slow machine learns the same. */
+const learnSeconds = 600
+
 /** The demo's own settings: its state in its own directory, observing first. Everything else is as shipped. */
 const system = (stateDirectory: string, wiretap: Wiretap.Wiretap) =>
   Pic.layerWith({
@@ -84,7 +87,8 @@ const system = (stateDirectory: string, wiretap: Wiretap.Wiretap) =>
     settings: {
       storage: { directory: stateDirectory },
       rollout: { mode: "observe" },
-      cellagent: { fail_mode: "open" }
+      cellagent: { fail_mode: "open" },
+      brain: { min_seconds: learnSeconds }
     },
     overrides: { BrainLink: wiretap.layer }
   })

@@ -9,8 +9,7 @@ import { callsIn, visitsOf } from "../ShopTraffic.ts"
 import { Checks, type Stage } from "../Stage.ts"
 
 /** Calls a second of normal business, in every stage: rate models see the same rhythm. */
-export const normalPerSecond = 440
-const readyWithin = "3 seconds"
+export const normalPerSecond = 500
 
 /** Normal requests while observing: everything runs, nothing is blocked, and every function becomes ready. */
 export const stage = (
@@ -31,20 +30,16 @@ export const stage = (
       progress.tickUnsafe(answered / calls, `${answered} of ${calls} normal requests`)
     })
     yield* agent.flush
-    const waiting = Effect.map(profiler.profiles, (profiles) =>
-      functionNames.flatMap((fn) => {
-        const profile = profiles.find((candidate) => candidate.fn === fn)
-        return profile?.state === "ready"
-          ? []
-          : [`${fn} is ${profile?.state ?? "unknown"} (${profile?.needed ?? "never seen"})`]
-      }))
-    yield* Effect.sleep("100 millis").pipe(
-      Effect.andThen(waiting),
-      Effect.repeat({ until: (unready) => unready.length === 0 }),
-      Effect.timeoutOption(readyWithin)
-    )
+    yield* profiler.finishLearning
+    const profiles = yield* profiler.profiles
+    const unready = functionNames.flatMap((fn) => {
+      const profile = profiles.find((candidate) => candidate.fn === fn)
+      return profile?.state === "ready"
+        ? []
+        : [`${fn} is ${profile?.state ?? "unknown"} (${profile?.needed ?? "never seen"})`]
+    })
     const checks = new Checks()
-    for (const unready of yield* waiting) checks.expect(false, unready)
+    for (const problem of unready) checks.expect(false, problem)
     checks.expect(tally.blocked === 0, `${tally.blocked} calls were blocked while observing`)
     checks.expect(tally.broken === 0, `${tally.broken} requests got no proper answer`)
     return {

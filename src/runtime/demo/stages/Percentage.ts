@@ -5,6 +5,7 @@ import { ShopClient } from "../ShopClient.ts"
 import { type Visit, visitsOf, withAttacks } from "../ShopTraffic.ts"
 import { Checks, type Stage } from "../Stage.ts"
 import type { Tally } from "../Tally.ts"
+import { normalPerSecond } from "./Learn.ts"
 
 const percent = 50
 /** A fair share of visitors lies within these bounds in all but one of a million runs (binomial, 200 visitors). */
@@ -13,7 +14,10 @@ const shareMax = 0.68
 
 /** One attack by each visitor. */
 const oneEach = (data: DemoData, attacks: ReadonlyArray<Attack>): ReadonlyArray<Visit> => {
-  const visits = visitsOf(data.learn, "percent", 3).slice(0, attacks.length).map((visit) => visit.slice(0, 1))
+  const visits = visitsOf(data.learn, "percent", 3).slice(0, attacks.length).map((visit, index) => {
+    const step = index % visit.length
+    return visit.slice(step, step + 1)
+  })
   return withAttacks(visits, attacks, 3)
 }
 
@@ -29,8 +33,8 @@ export const stage = (data: DemoData, attacks: ReadonlyArray<Attack>): Stage<Sho
     const config = yield* PicConfig
     yield* Effect.orDie(config.change({ rollout: { mode: "enforce", percent } }))
     const visits = oneEach(data, attacks)
-    const first = blockedVisitors(yield* client.visit(visits, Infinity))
-    const second = blockedVisitors(yield* client.visit(visits, Infinity))
+    const first = blockedVisitors(yield* client.visit(visits, normalPerSecond))
+    const second = blockedVisitors(yield* client.visit(visits, normalPerSecond))
     const moved = [...first].filter((visitor) => !second.has(visitor)).length
       + [...second].filter((visitor) => !first.has(visitor)).length
     const share = first.size / visits.length
