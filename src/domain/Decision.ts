@@ -6,14 +6,37 @@ export type Action = typeof Action.Type
 
 /** Who or what decided. Append only: the position is the code on the wire. */
 export const DecisionSource = Schema.Literals([
-  "brain", "local", "cache", "training", "observe", "exception", "fail_open", "fail_closed", "last_known_good",
-  "throttled", "sampled_out", "disabled"
+  "brain",
+  "local",
+  "cache",
+  "training",
+  "observe",
+  "exception",
+  "fail_open",
+  "fail_closed",
+  "last_known_good",
+  "throttled",
+  "sampled_out",
+  "disabled"
 ])
 export type DecisionSource = typeof DecisionSource.Type
 
 /** Stable identifiers of the detectors. Append only. */
 export const DetectorId = Schema.Literals([
-  "arity", "type", "path", "size", "shape", "grams", "mask", "novelty", "magnitude", "order", "rate", "duration", "outcome", "drift"
+  "arity",
+  "type",
+  "path",
+  "size",
+  "shape",
+  "grams",
+  "mask",
+  "novelty",
+  "magnitude",
+  "order",
+  "rate",
+  "duration",
+  "outcome",
+  "drift"
 ])
 export type DetectorId = typeof DetectorId.Type
 
