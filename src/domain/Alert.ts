@@ -2,7 +2,14 @@ import * as Schema from "effect/Schema"
 
 /** What an operator should know at once. */
 export const AlertKind = Schema.Literals([
-  "security_violation", "key_failure", "degraded", "not_protecting", "review", "audit_failure", "state_refused", "limit"
+  "security_violation",
+  "key_failure",
+  "degraded",
+  "not_protecting",
+  "review",
+  "audit_failure",
+  "state_refused",
+  "limit"
 ])
 export type AlertKind = typeof AlertKind.Type
 
