@@ -4,8 +4,23 @@ import * as Schema from "effect/Schema"
  * The kinds of value that the agent distinguishes; everything it cannot read safely is `opaque`.
  */
 export const ArgumentType = Schema.Literals([
-  "undefined", "null", "boolean", "number", "bigint", "string", "symbol", "function",
-  "array", "object", "map", "set", "date", "error", "binary", "redacted", "opaque"
+  "undefined",
+  "null",
+  "boolean",
+  "number",
+  "bigint",
+  "string",
+  "symbol",
+  "function",
+  "array",
+  "object",
+  "map",
+  "set",
+  "date",
+  "error",
+  "binary",
+  "redacted",
+  "opaque"
 ])
 export type ArgumentType = typeof ArgumentType.Type
 
