@@ -2,7 +2,15 @@ import * as Schema from "effect/Schema"
 
 /** Why no verdict could be had from the brain. */
 export const FailureClass = Schema.Literals([
-  "Timeout", "Refused", "Partition", "Overload", "BadSignature", "Stale", "Defect", "BreakerOpen", "Unknown"
+  "Timeout",
+  "Refused",
+  "Partition",
+  "Overload",
+  "BadSignature",
+  "Stale",
+  "Defect",
+  "BreakerOpen",
+  "Unknown"
 ])
 export type FailureClass = typeof FailureClass.Type
 
