@@ -70,7 +70,10 @@ export class MerkleTree {
     let count = 0
     for (let n = size; n > 0; n = Math.floor(n / 2)) count += n % 2
     if (bytes.length !== count * hashLength) return undefined
-    const peaks = Array.from({ length: count }, (_, i) => new Uint8Array(bytes.subarray(i * hashLength, (i + 1) * hashLength)))
+    const peaks = Array.from(
+      { length: count },
+      (_, i) => new Uint8Array(bytes.subarray(i * hashLength, (i + 1) * hashLength))
+    )
     return new MerkleTree(sha256, size, peaks)
   }
 }
