@@ -63,7 +63,10 @@ describe("Verdict.bucketOf", () => {
   it("a lost event is shed or failed, whatever its source", () => {
     assert.strictEqual(Verdict.bucketOf(Verdict.lost("e", "Overload")), "shed")
     assert.strictEqual(Verdict.bucketOf(Verdict.lost("e", "Defect")), "failed")
-    assert.strictEqual(Verdict.bucketOf({ ...allowed, source: "observe", reason: "Timeout: late; not enforced" }), "failed")
+    assert.strictEqual(
+      Verdict.bucketOf({ ...allowed, source: "observe", reason: "Timeout: late; not enforced" }),
+      "failed"
+    )
   })
 })
 
