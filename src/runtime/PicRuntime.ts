@@ -4,6 +4,9 @@ import * as Stream from "effect/Stream"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { CallBlocked } from "../domain/CallBlocked.ts"
 import type { CallSite, DecisionRecord, Judged } from "../services/CellAgent.ts"
+import type { FailMode } from "../domain/FailureClass.ts"
+import { defaults } from "../domain/Settings.ts"
+import * as PicConfigLayer from "../layers/config/PicConfig.ts"
 import { Monitor } from "../services/Monitor.ts"
 import { PicConfig } from "../services/PicConfig.ts"
 import * as Site from "./CallSite.ts"
@@ -12,7 +15,10 @@ import * as Stats from "./Stats.ts"
 
 /** How the runtime is made. */
 export interface PicRuntimeOptions extends Pic.PicOptions {
-  /** Whether SIGTERM and SIGINT stop the runtime, with its drain, before the process ends by the signal. Default true. */
+  /**
+   * Whether SIGTERM and SIGINT stop the runtime, with its drain, before the process ends by the signal. Where the application
+   * listens to the signal as well, the process ends when it says so. Default true.
+   */
   readonly stopOnSignals?: boolean | undefined
 }
 
@@ -27,9 +33,12 @@ type AnyMethod<This, Args extends Array<unknown>, A> = (this: This, ...args: Arg
 
 /** Protection for code without Effect. */
 export interface PicRuntime {
-  /** Starts agent and brain; the first wrapped call does it otherwise. Rejects on a wrong configuration. */
+  /**
+   * Starts agent and brain; the first wrapped call does it otherwise. Rejects where that is impossible, as with a wrong
+   * configuration; wrapped calls then follow the fail mode. Rejects after a stop.
+   */
   readonly start: () => Promise<void>
-  /** Drains and stops. Later calls follow the fail mode. */
+  /** Answers every waiting call, drains and stops. Later calls follow the fail mode. */
   readonly stop: () => Promise<void>
   readonly getStats: () => Promise<Stats.Stats>
   /** Protects an asynchronous function: it starts only after an allow, and rejects with `CallBlocked` otherwise. */
@@ -52,6 +61,8 @@ export interface PicRuntime {
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
+const signals = ["SIGTERM", "SIGINT"] as const
+
 const isAsync = (f: object): boolean => Object.prototype.toString.call(f) === "[object AsyncFunction]"
 
 /** Makes a runtime; nothing starts before `start` or the first call. */
@@ -60,36 +71,55 @@ export const make = (options: PicRuntimeOptions = {}): PicRuntime => {
   const sessions = new AsyncLocalStorage<string>()
   let monitor: MonitorShape | undefined
   let starting: Promise<MonitorShape> | undefined
-  let afterStop: "open" | "closed" | undefined
+  let stopping: Promise<void> | undefined
+  /** What decides calls while there is no brain: set once the runtime could not start, or stops. */
+  let withoutBrain: FailMode | undefined
 
-  const ready = (): Promise<MonitorShape> =>
-    starting ??= runtime.runPromise(Effect.map(Monitor, (found) => monitor = found))
+  const configuredMode = (): Promise<FailMode> =>
+    Effect.runPromise(Effect.match(PicConfigLayer.load(options), {
+      onFailure: () => options.settings?.cellagent?.fail_mode ?? defaults.cellagent.fail_mode,
+      onSuccess: ({ settings }) => settings.cellagent.fail_mode
+    }))
+  const onStarted = (found: MonitorShape): MonitorShape => {
+    monitor = found
+    if (stopping !== undefined) return found
+    current = self
+    if (options.stopOnSignals !== false) { for (const signal of signals) process.once(signal, onSignal) }
+    return found
+  }
+  const onRefused = async (cause: unknown): Promise<never> => {
+    withoutBrain = await configuredMode()
+    const consequence = withoutBrain === "open" ? "protected calls run unjudged" : "protected calls are refused"
+    Effect.runFork(Effect.logError(
+      `effect-pic: NOT PROTECTING: it could not start, so ${consequence} (fail mode ${withoutBrain}): ${String(cause)}`
+    ))
+    throw cause
+  }
+  const ready = (): Promise<MonitorShape> => starting ??= runtime.runPromise(Monitor).then(onStarted, onRefused)
 
   const onSignal = (signal: NodeJS.Signals): void => {
-    void stop().finally(() => process.kill(process.pid, signal))
-  }
-  const listen = (): void => {
-    if (options.stopOnSignals === false) return
-    process.once("SIGTERM", onSignal)
-    process.once("SIGINT", onSignal)
+    void stop().finally(() => {
+      // An application that listens as well decides itself when to end.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+    })
   }
   const start = async (): Promise<void> => {
+    if (stopping !== undefined) throw new Error("this PicRuntime was stopped: make another one")
     await ready()
-    current = self
-    listen()
   }
-  const stop = async (): Promise<void> => {
-    process.off("SIGTERM", onSignal)
-    process.off("SIGINT", onSignal)
+  const end = async (): Promise<void> => {
+    if (starting === undefined) withoutBrain = options.settings?.cellagent?.fail_mode
+    const started = starting !== undefined && await starting.then(() => true, () => false)
+    for (const signal of signals) process.off(signal, onSignal)
     if (current === self) current = undefined
-    if (afterStop !== undefined) return
-    afterStop = "open"
-    if (starting === undefined) return
-    const started = await starting.then(() => true, () => false)
-    if (started) afterStop = (await runtime.runPromise(PicConfig)).settingsUnsafe().cellagent.fail_mode
+    // The mode first: a call in between must not pass because there is no brain any more.
+    withoutBrain = started
+      ? (await runtime.runPromise(PicConfig)).settingsUnsafe().cellagent.fail_mode
+      : await configuredMode()
     monitor = undefined
     await runtime.dispose()
   }
+  const stop = (): Promise<void> => stopping ??= end()
 
   const report = (asked: MonitorShape, site: CallSite, judged: Judged, error?: { readonly thrown: unknown }): void =>
     error === undefined
@@ -98,11 +128,16 @@ export const make = (options: PicRuntimeOptions = {}): PicRuntime => {
 
   /** A runtime that is stopped or could not start has no brain: closed refuses, open runs. */
   const refusedWithoutBrain = (site: CallSite): CallBlocked | undefined => {
-    const mode = site.failMode ?? afterStop ?? options.settings?.cellagent?.fail_mode
+    const mode = site.failMode ?? withoutBrain ?? options.settings?.cellagent?.fail_mode
     return mode === "closed" ? Site.failedClosed(site) : undefined
   }
-  const find = async (): Promise<MonitorShape | undefined> =>
-    afterStop === undefined ? monitor ?? await ready().catch(() => undefined) : undefined
+  const find = async (): Promise<MonitorShape | undefined> => {
+    if (monitor !== undefined || withoutBrain !== undefined || stopping !== undefined) return monitor
+    return ready().catch(() => undefined)
+  }
+  /** Outside of the runtime, whose end would interrupt the wait: the agent answers every waiting call before it stops. */
+  const wait = (verdict: Effect.Effect<Judged>): Promise<Judged | undefined> =>
+    Effect.runPromise(verdict).catch(() => undefined)
 
   const call = async <This, Args extends Array<unknown>, A>(
     site: CallSite,
@@ -115,14 +150,16 @@ export const make = (options: PicRuntimeOptions = {}): PicRuntime => {
       if (onBlocked === undefined) throw error
       return onBlocked(error, ...args)
     }
-    const asked = await find()
-    if (asked === undefined) {
+    const runWithoutBrain = (): A | PromiseLike<A> => {
       const refused = refusedWithoutBrain(site)
       return refused === undefined ? f.apply(self, args) : refuse(refused)
     }
+    const asked = await find()
+    if (asked === undefined) return runWithoutBrain()
     if (!asked.enabledUnsafe()) return f.apply(self, args)
     const verdict = asked.judgeUnsafe(site, args, sessions.getStore() ?? "")
-    const judged = Effect.isEffect(verdict) ? await runtime.runPromise(verdict) : verdict
+    const judged = Effect.isEffect(verdict) ? await wait(verdict) : verdict
+    if (judged === undefined) return runWithoutBrain()
     if (judged.decision.action === "block") return refuse(Site.blocked(site, judged.decision))
     try {
       const result = await f.apply(self, args)

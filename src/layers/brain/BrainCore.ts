@@ -186,13 +186,17 @@ export const layer: Layer.Layer<
       running = true
       health.clearUnsafe("brain")
     })
-    const stop = Effect.sync(() => {
+    const halt = Effect.sync(() => {
       running = false
-      health.reportUnsafe("brain", "not_protecting", "the brain is stopped")
       for (let item = queue.dequeueUnsafe(); item !== undefined; item = queue.dequeueUnsafe()) item.dropped()
     })
+    const stop = Effect.andThen(
+      halt,
+      Effect.sync(() => health.reportUnsafe("brain", "not_protecting", "the brain is stopped"))
+    )
     yield* start
-    yield* Effect.addFinalizer(() => stop)
+    // The end of the process is no news for health.
+    yield* Effect.addFinalizer(() => halt)
     yield* Effect.forkScoped(
       Effect.forever(Effect.andThen(Effect.sleep(nonceCleanupInterval), validator.cleanupOldNonces))
     )
