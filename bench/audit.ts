@@ -24,7 +24,7 @@ export interface AuditFigures {
 const singleRecords = 6_000
 const groupedRecords = 100_000
 /** Callers that wait for their records at the same time; what they record meanwhile shares one sync. */
-const callers = 512
+const callers = 1_024
 
 /** A block as the system writes it: about 300 bytes of JSON. */
 const bodyOf = (n: number) => ({

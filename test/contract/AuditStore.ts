@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { bodyBytesMax } from "../../src/domain/audit/RecordBytes.ts"
 import { Verifier } from "../../src/domain/audit/Verifier.ts"
 import { verifierCrypto } from "../../src/layers/brain/AuditReader.ts"

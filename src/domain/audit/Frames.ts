@@ -81,6 +81,29 @@ export const unpackEntries = (bytes: Uint8Array): Array<ChainEntry> => {
   })
 }
 
+/** The places that entries got in the chain, without what their sender knows already. */
+export const packSeals = (records: ReadonlyArray<AuditRecord>): Uint8Array<ArrayBuffer> => {
+  const [first] = records
+  if (first === undefined) return pack(0, [])
+  const head: Array<Part> = [first.seq, first.prevHash, utf8.encode(first.keyId)]
+  return pack(records.length, [...head, ...records.flatMap(({ hash, mac }) => [hash, mac])])
+}
+
+/** The records that `entries` became, from the block that `packSeals` made of them. */
+export const unpackSeals = (bytes: Uint8Array, entries: ReadonlyArray<ChainEntry>): Array<AuditRecord> => {
+  const reader = new Reader(bytes)
+  if (reader.count === 0) return []
+  let seq = reader.number()
+  let prevHash = reader.bytes()
+  const keyId = reader.text()
+  return entries.slice(0, reader.count).map(({ body, kind, time }) => {
+    const hash = reader.bytes()
+    const record = { seq: seq++, time, kind, keyId, prevHash, hash, mac: reader.bytes(), body }
+    prevHash = hash
+    return record
+  })
+}
+
 /** Records as stored, whose kind may be anything that a damaged store holds. */
 export type StoredRecord = Omit<AuditRecord, "kind"> & { readonly kind: string }
 

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -19,6 +20,7 @@ import { PicMetrics } from "../../services/PicMetrics.ts"
 import * as AuditSpool from "../store/AuditSpool.ts"
 import { collector, scan, verifierCrypto } from "./AuditReader.ts"
 import { AuditWriter, type Resume } from "./AuditWriter.ts"
+import { Deadlines } from "./Deadlines.ts"
 
 /** How often summaries of allowed calls and gap records are written: the specification's second. */
 export const summaryInterval = "1 second"
@@ -134,14 +136,20 @@ const make = Effect.gen(function*() {
   })
   if (spool.refused > 0) counts.lose("spooled record: not signed by us", spool.refused)
 
+  const deadlines = new Deadlines(clock.nowUnsafe)
   const record = (kind: AuditKind, body: AuditBody) =>
-    Effect.suspend(() => {
-      const waitMs = config.settingsUnsafe().audit.wait_ms
-      return Effect.callback<AuditRecord | undefined, AuditLoggerError>((resume) => add(kind, body, resume)).pipe(
-        Effect.timeoutOrElse({ duration: waitMs, orElse: () => timedOut(waitMs) }),
-        Effect.flatMap((written) => written === undefined ? timedOut(waitMs) : Effect.succeed(written)),
-        Effect.tapError(() => Effect.sync(() => metrics.incrementUnsafe("audit_failures")))
-      )
+    Effect.callback<AuditRecord, AuditLoggerError>((resume) => {
+      const { wait_ms } = config.settingsUnsafe().audit
+      const fail = (failure: Effect.Effect<never, AuditLoggerError>) => {
+        metrics.incrementUnsafe("audit_failures")
+        resume(failure)
+      }
+      const inTime = deadlines.add(wait_ms, () => fail(timedOut(wait_ms)))
+      add(kind, body, (outcome) => {
+        if (!inTime()) return
+        if (Exit.isFailure(outcome)) fail(Effect.failCause(outcome.cause))
+        else if (outcome.value !== undefined) resume(Effect.succeed(outcome.value))
+      })
     })
   const flush = Effect.andThen(
     summarise,
@@ -157,6 +165,7 @@ const make = Effect.gen(function*() {
     })
 
   yield* sayWhereTheHeadLies(settings)
+  yield* Effect.forkScoped(deadlines.run)
   yield* Effect.forkScoped(writer.run)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(summaryInterval), summarise)))
   yield* Effect.addFinalizer(() =>

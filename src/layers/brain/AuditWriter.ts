@@ -1,5 +1,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Result from "effect/Result"
 import { encodeBody } from "../../domain/audit/BodyBytes.ts"
@@ -25,7 +26,7 @@ export const stallMs = 2_000
 export const retryMs = { first: 100, longest: 5_000 } as const
 
 /** Where an outcome goes: the record, or why there is none. */
-export type Resume = (outcome: Effect.Effect<AuditRecord | undefined, AuditLoggerError>) => void
+export type Resume = (outcome: Exit.Exit<AuditRecord | undefined, AuditLoggerError>) => void
 
 /** One record that waits, or (without an entry) somebody who waits for all records before him. */
 interface Pending {
@@ -81,11 +82,11 @@ export class AuditWriter {
     const entry = { time: this.#now(), kind, body }
     if (!this.available) {
       this.#keep(entry)
-      return resume?.(Effect.fail(unavailable(this.#detail)))
+      return resume?.(Exit.fail(unavailable(this.#detail)))
     }
     if (this.#queue.length >= queueRecordsMax || this.#queueBytes + body.length > queueBytesMax) {
       this.#events.lost(`${kind} record: queue full`, 1)
-      return resume?.(Effect.fail(unavailable("the queue of records is full")))
+      return resume?.(Exit.fail(unavailable("the queue of records is full")))
     }
     this.#queueBytes += body.length
     this.#queue.push({ entry, resume })
@@ -94,7 +95,7 @@ export class AuditWriter {
 
   /** `resume` hears when everything that was added before is durable, or that it will not be soon. */
   barrier(resume: Resume): void {
-    if (!this.available) return resume(Effect.fail(unavailable(this.#detail)))
+    if (!this.available) return resume(Exit.fail(unavailable(this.#detail)))
     this.#queue.push({ entry: undefined, resume })
     this.#signal.openUnsafe()
   }
@@ -124,12 +125,16 @@ export class AuditWriter {
       this.#queueBytes -= entries.reduce((sum, { body }) => sum + body.length, 0)
       return Effect.flatMap(this.#append(entries), (outcome) => {
         if (Result.isSuccess(outcome)) {
-          this.#settle(group, outcome.success)
-          return this.#downSince === undefined ? this.#writeQueue() : this.#retry(0)
+          const { success } = outcome
+          this.#noteWritten(success)
+          const settle = Effect.sync(() => this.#settle(group, success))
+          if (this.#downSince !== undefined) return Effect.andThen(settle, this.#retry(0))
+          // Where more is waiting, the store gets that first and works on it while these callers are answered.
+          return Effect.andThen(this.#queue.length > 0 ? Effect.forkChild(settle) : settle, this.#writeQueue())
         }
         for (const { entry, resume } of group) {
           if (entry !== undefined) this.#keep(entry)
-          resume?.(Effect.fail(unavailable(outcome.failure)))
+          resume?.(Exit.fail(unavailable(outcome.failure)))
         }
         this.#goDown(outcome.failure)
         return this.#retry(0)
@@ -152,9 +157,8 @@ export class AuditWriter {
   }
 
   #settle(group: ReadonlyArray<Pending>, records: ReadonlyArray<AuditRecord>): void {
-    this.#noteWritten(records)
     let at = 0
-    for (const { entry, resume } of group) resume?.(Effect.succeed(entry === undefined ? undefined : records[at++]))
+    for (const { entry, resume } of group) resume?.(Exit.succeed(entry === undefined ? undefined : records[at++]))
   }
 
   #noteWritten(records: ReadonlyArray<AuditRecord>): void {
@@ -177,7 +181,7 @@ export class AuditWriter {
     this.#queueBytes = 0
     for (const { entry, resume } of waiting) {
       if (entry !== undefined) this.#keep(entry)
-      resume?.(Effect.fail(unavailable(detail)))
+      resume?.(Exit.fail(unavailable(detail)))
     }
   }
 

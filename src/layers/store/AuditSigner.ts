@@ -1,4 +1,5 @@
 import * as Crypto from "node:crypto"
+import * as HmacSha256 from "../crypto/HmacSha256.ts"
 
 /** What records and heads are signed with now. */
 export interface AuditSecret {
@@ -23,7 +24,8 @@ export const sha256 = (data: Uint8Array): Uint8Array => Crypto.hash("sha256", da
 
 /** Prepares the keys of a secret. */
 export const makeSigner = ({ checkpointSeed, id, key }: AuditSecret): AuditSigner => {
-  const macKey = Crypto.createSecretKey(key)
+  const macKey = HmacSha256.makeKey(id, "audit", key)
+  const hmac = HmacSha256.makePreparedPad()
   const privateKey = Crypto.createPrivateKey({
     key: Buffer.concat([pkcs8Ed25519, checkpointSeed]),
     format: "der",
@@ -32,7 +34,7 @@ export const makeSigner = ({ checkpointSeed, id, key }: AuditSecret): AuditSigne
   const publicKey = Crypto.createPublicKey(privateKey)
   return {
     id,
-    mac: (data) => Crypto.createHmac("sha256", macKey).update(data).digest(),
+    mac: (data) => Buffer.from(hmac(macKey, data), "latin1"),
     sign: (data) => Crypto.sign(null, data, privateKey),
     verify: (data, signature) => Crypto.verify(null, data, publicKey, signature)
   }

@@ -6,7 +6,7 @@ import * as Path from "node:path"
 import { type AuditHead, checkpointMs } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { sealRecord } from "../../domain/audit/Chain.ts"
-import { packEntries, unpackRecords } from "../../domain/audit/Frames.ts"
+import { packEntries, unpackRecords, unpackSeals } from "../../domain/audit/Frames.ts"
 import { checkpointBytes, headMacBytes } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
 import { bodyBytesMax, genesisHash, logIdLength } from "../../domain/audit/RecordBytes.ts"
@@ -16,7 +16,6 @@ import { KeyManager } from "../../services/KeyManager.ts"
 import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import type { AuditFileOptions } from "./AuditFile.ts"
-import type { AuditSecret } from "./AuditSigner.ts"
 import type { AuditRequest } from "./AuditThread.ts"
 import * as StoreThread from "./StoreThread.ts"
 
@@ -109,14 +108,17 @@ interface Waiting {
 class GroupCommit {
   readonly #write: (
     entries: ReadonlyArray<AuditEntry>,
-    done: (outcome: Exit.Exit<unknown, AuditStoreError>) => void
+    done: (outcome: Exit.Exit<ReadonlyArray<AuditRecord>, AuditStoreError>) => void
   ) => void
   #waiting: Array<Waiting> = []
   #busy = false
   #dirty = false
 
   constructor(
-    write: (entries: ReadonlyArray<AuditEntry>, done: (outcome: Exit.Exit<unknown, AuditStoreError>) => void) => void
+    write: (
+      entries: ReadonlyArray<AuditEntry>,
+      done: (outcome: Exit.Exit<ReadonlyArray<AuditRecord>, AuditStoreError>) => void
+    ) => void
   ) {
     this.#write = write
   }
@@ -143,8 +145,10 @@ class GroupCommit {
     if (this.#busy) this.#write(group.flatMap(({ entries }) => entries), (outcome) => this.#settle(group, outcome))
   }
 
-  #settle(group: ReadonlyArray<Waiting>, outcome: Exit.Exit<unknown, AuditStoreError>): void {
-    const records = Exit.isSuccess(outcome) && outcome.value instanceof Uint8Array ? unpackRecords(outcome.value) : []
+  #settle(group: ReadonlyArray<Waiting>, outcome: Exit.Exit<ReadonlyArray<AuditRecord>, AuditStoreError>): void {
+    // The next group goes first: the thread works on it while this one's callers are answered.
+    this.#next()
+    const records = Exit.isSuccess(outcome) ? outcome.value : []
     let at = 0
     for (const { entries, resume } of group) {
       resume(
@@ -174,24 +178,31 @@ const readThrough = (thread: StoreThread.StoreThread<AuditRequest>) => {
   }
 }
 
-const startThread = (options: AuditFileOptions) => {
+const startThread = (data: AuditFileOptions, first?: () => AuditRequest) => {
   const entry = new URL(import.meta.url.endsWith(".ts") ? "./AuditThread.ts" : "./AuditThread.js", import.meta.url)
-  return StoreThread.make<AuditRequest>(entry, options, { op: "close" })
+  return StoreThread.make<AuditRequest>({ entry, data, first, last: { op: "close" } })
 }
 
 const makeSqlite = Effect.fnUntraced(function*(directory: string, head: string) {
   const keys = yield* KeyManager
   const clock = yield* PicClock
-  const thread = yield* startThread({ ...pathsOf(directory, head), readOnly: false, lockWaitMs })
-
-  const secret = (): AuditSecret => {
+  let keyId = ""
+  const secret = (): AuditRequest => {
     const { checkpointSeed, id, key } = keys.auditSecretUnsafe()
-    return { id, key: Redacted.value(key), checkpointSeed: Redacted.value(checkpointSeed) }
+    keyId = id
+    return { op: "secret", secret: { id, key: Redacted.value(key), checkpointSeed: Redacted.value(checkpointSeed) } }
   }
+  const thread = yield* startThread({ ...pathsOf(directory, head), readOnly: false, lockWaitMs }, secret)
   const commit = new GroupCommit((entries, done) => {
-    const frame = packEntries(entries)
-    const request = { op: "append", entries: frame, now: clock.nowUnsafe(), secret: secret() } as const
-    thread.send(request, [frame.buffer], (outcome) => done(Exit.mapError(outcome, toError)))
+    if (keys.auditSecretUnsafe().id !== keyId) thread.send(secret(), () => undefined)
+    thread.send(
+      { op: "append", entries: packEntries(entries), now: clock.nowUnsafe() },
+      (outcome) =>
+        done(Exit.mapBoth(outcome, {
+          onSuccess: (bytes) => bytes instanceof Uint8Array ? unpackSeals(bytes, entries) : [],
+          onFailure: toError
+        }))
+    )
   })
 
   // Under load every append may renew the checkpoint; this catches the last records before a pause.
@@ -207,7 +218,7 @@ const makeSqlite = Effect.fnUntraced(function*(directory: string, head: string) 
   // What waiting or an operator can heal must not keep the application from starting: appends will say it. A foreign or
   // newer file nothing will heal.
   yield* Effect.catch(
-    thread.request({ op: "open", secret: secret() }),
+    thread.request({ op: "open" }),
     (failure) => failure.kind === "foreign" ? Effect.fail(toError(failure)) : Effect.void
   )
   return AuditStore.of({

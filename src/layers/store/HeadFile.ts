@@ -63,12 +63,12 @@ export class HeadFile {
     return this.#readSlots().map(({ head }) => head)
   }
 
-  /** Writes a head over the older slot; durable when it returns. */
+  /** Writes a head over the older slot, as `read` found them under this same lock; durable when it returns. */
   write(head: AuditHead, sync: (fd: number) => void): void {
     const fd = this.#fd
     if (fd === undefined) throw new Error("the head file is not open")
     if (Fs.fstatSync(fd).nlink === 0) throw new Error(`the head file ${this.#path} was removed`)
-    const newest = this.#readSlots()[0]
+    const newest = this.#slots[0]
     const index = newest === undefined || newest.index === 1 ? 0 : 1
     const slot = this.#buffer.subarray(slotOffsets[index], slotOffsets[index] + slotLength)
     slot.fill(newline)

@@ -29,6 +29,6 @@ export const layer: Layer.Layer<StateFiles, never, PicConfig> = Layer.effect(
       lockWaitMs
     }
     const entry = new URL(import.meta.url.endsWith(".ts") ? "./StateThread.ts" : "./StateThread.js", import.meta.url)
-    return StoreThread.make<StateRequest>(entry, options, { op: "close" })
+    return StoreThread.make<StateRequest>({ entry, data: options, last: { op: "close" } })
   })
 )

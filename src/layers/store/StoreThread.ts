@@ -14,7 +14,15 @@ export interface ThreadFailure {
 export interface StoreThread<Request> {
   readonly request: (request: Request) => Effect.Effect<unknown, ThreadFailure>
   /** The same for plain code: `done` is called once, later. */
-  readonly send: (request: Request, transfer: ReadonlyArray<ArrayBuffer>, done: (outcome: Outcome) => void) => void
+  readonly send: (request: Request, done: (outcome: Outcome) => void) => void
+}
+
+/** What a thread runs (`entry`, with `data`), and its first and last request. `first` is asked whenever one starts. */
+export interface ThreadOptions<Request> {
+  readonly entry: URL
+  readonly data: unknown
+  readonly first?: (() => Request) | undefined
+  readonly last: Request
 }
 
 /** How long a thread may take to finish and close its files; then it is stopped, and the files close with it. */
@@ -27,28 +35,26 @@ const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8
 export type Outcome = Exit.Exit<unknown, ThreadFailure>
 
 class ThreadClient<Request> {
-  readonly #entry: URL
-  readonly #data: unknown
+  readonly #options: ThreadOptions<Request>
   readonly #waiters = new Map<number, (outcome: Outcome) => void>()
   #worker: Worker | undefined
   #nextId = 1
 
-  constructor(entry: URL, data: unknown) {
-    this.#entry = entry
-    this.#data = data
+  constructor(options: ThreadOptions<Request>) {
+    this.#options = options
   }
 
   get running(): boolean {
     return this.#worker !== undefined
   }
 
-  send(request: Request, transfer: ReadonlyArray<ArrayBuffer>, done: (outcome: Outcome) => void): void {
+  send(request: Request, done: (outcome: Outcome) => void): void {
     const id = this.#nextId++
     const worker = this.#worker ?? this.#start()
-    this.#waiters.set(id, done)
     // A thread with nothing to do must not keep the process alive; one that owes an answer must.
-    worker.ref()
-    worker.postMessage({ id, request }, [...transfer])
+    if (this.#waiters.size === 0) worker.ref()
+    this.#waiters.set(id, done)
+    worker.postMessage({ id, request })
   }
 
   stop(): void {
@@ -58,7 +64,8 @@ class ThreadClient<Request> {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#entry, { workerData: this.#data, env: {}, execArgv: [], resourceLimits })
+    const { data, entry, first } = this.#options
+    const worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], resourceLimits })
     let reason = "the thread ended"
     worker.on("message", (reply: ThreadReply) => this.#settle(worker, reply))
     worker.on("error", (error) => {
@@ -71,6 +78,8 @@ class ThreadClient<Request> {
       for (const waiter of waiters) waiter(Exit.fail({ kind: "lost", detail: reason }))
     })
     this.#worker = worker
+    const request = first?.()
+    if (request !== undefined) worker.postMessage({ id: 0, request })
     return worker
   }
 
@@ -82,16 +91,14 @@ class ThreadClient<Request> {
   }
 }
 
-/** Starts a thread on first use; on close of the scope it gets `last` as its last request and `closeWaitMs` for it. */
+/** Starts a thread on first use; when the scope closes it gets its last request and `closeWaitMs` for it. */
 export const make = <Request>(
-  entry: URL,
-  data: unknown,
-  last: Request
+  options: ThreadOptions<Request>
 ): Effect.Effect<StoreThread<Request>, never, Scope.Scope> => {
-  const client = new ThreadClient<Request>(entry, data)
+  const client = new ThreadClient<Request>(options)
   const request = (message: Request) =>
-    Effect.callback<unknown, ThreadFailure>((resume) => client.send(message, [], resume))
-  const close = Effect.suspend(() => client.running ? request(last) : Effect.void).pipe(
+    Effect.callback<unknown, ThreadFailure>((resume) => client.send(message, resume))
+  const close = Effect.suspend(() => client.running ? request(options.last) : Effect.void).pipe(
     Effect.timeoutOption(closeWaitMs),
     Effect.ignore,
     Effect.andThen(Effect.sync(() => client.stop()))

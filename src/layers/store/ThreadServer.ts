@@ -31,7 +31,6 @@ export const serve = <Request>(port: MessagePort, handle: (request: Request) => 
     } catch (error) {
       reply = failure(id, error)
     }
-    const { value } = reply.ok ? reply : { value: undefined }
-    port.postMessage(reply, value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [])
+    port.postMessage(reply)
   })
 }

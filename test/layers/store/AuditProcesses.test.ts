@@ -86,7 +86,7 @@ describe("audit log of several processes", () => {
         const directory = yield* temporaryDirectory
         const all: Array<{ readonly seq: number; readonly hash: string }> = []
         yield* Effect.promise(async () => {
-          for (let round = 0; round < 3; round++) {
+          for (let round = 0; round < 2; round++) {
             const writers = Array.from({ length: 8 }, (_, n) => start(directory, `${round}.${n}`))
             await until(() => writers.filter(({ output }) => output.length > 0).length >= 4)
             for (const writer of writers) {
