@@ -103,7 +103,7 @@ export const makeVectors = () => {
     writeHeader(writer, { purpose, agentId, keyId, timestamp, request: answered }, nonces)
     write(writer)
     const key = macKeyOf(purpose)
-    const frame = finish(writer, (signed) => createHmac("sha256", key).update(signed).digest())
+    const frame = finish(writer.written(), createHmac("sha256", key).update(writer.written()).digest())
     return {
       name,
       purpose,

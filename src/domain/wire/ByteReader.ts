@@ -129,6 +129,29 @@ export class ByteReader {
     return this.#bytes.subarray(this.position - length, this.position)
   }
 
+  /** Reads the next string if it is `expected` and narrow, without making a string of it; else reads nothing. */
+  takes(expected: string): boolean {
+    const length = expected.length
+    const bytes = this.#bytes
+    const start = this.position + 2
+    if (this.failed || start + length > this.end) return false
+    if ((bytes[start - 2]! | bytes[start - 1]! << 8) !== length << 1) return false
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== expected.charCodeAt(i)) return false
+    this.position = start + length
+    return true
+  }
+
+  /** Reads the next bytes if they are `expected`; else reads nothing. */
+  takesRaw(expected: Uint8Array): boolean {
+    const length = expected.length
+    const bytes = this.#bytes
+    const start = this.position
+    if (this.failed || start + length > this.end) return false
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== expected[i]) return false
+    this.position = start + length
+    return true
+  }
+
   /** A string of `min` to `max` code units; anything else fails. */
   string(min: number, max: number): string {
     const header = this.uint16()

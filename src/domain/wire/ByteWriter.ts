@@ -79,10 +79,8 @@ export class ByteWriter {
     for (let i = 0; i < length; i++) this.uint16(value.charCodeAt(i))
   }
 
-  /** A copy of what was written from `start` on, with room for `tail` bytes behind it. */
-  copy(start: number, tail: number): Buffer {
-    const copied = Buffer.allocUnsafe(this.position - start + tail)
-    copied.set(this.bytes.subarray(start, this.position))
-    return copied
+  /** A view of what was written; the next write may overwrite it. */
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.position)
   }
 }

@@ -98,8 +98,8 @@ export const readEvent = (reader: ByteReader, names: Names): TelemetryEvent => {
   const headEnd = reader.position + headLength
   reader.prepareText(headLength)
   const id = reader.string(1, idLengthMax)
-  const agentId = names.agents.intern(reader.string(1, idLengthMax))
-  const fn = names.functions.intern(reader.string(1, functionNameLengthMax))
+  const agentId = names.agents.read(reader, 1, idLengthMax)
+  const fn = names.functions.read(reader, 1, functionNameLengthMax)
   const session = reader.string(0, sessionLengthMax)
   const subjectHash = reader.string(0, subjectHashLengthMax)
   if (reader.position !== headEnd) reader.fail()

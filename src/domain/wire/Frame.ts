@@ -69,11 +69,11 @@ export const writeHeader = (writer: ByteWriter, header: Header, nonces: NonceSeq
   writer.patchUint16(headerLengthAt, writer.position)
 }
 
-/** Finishes a frame: a copy of what was written, with its MAC behind it. */
-export const finish = (writer: ByteWriter, mac: (signed: Uint8Array) => Uint8Array): Buffer => {
-  const frame = writer.copy(0, macLength)
-  const signedLength = frame.length - macLength
-  frame.set(mac(frame.subarray(0, signedLength)), signedLength)
+/** Finishes a frame: a copy of what was signed, with its MAC behind it. */
+export const finish = (signed: Uint8Array, mac: Uint8Array): Buffer => {
+  const frame = Buffer.allocUnsafe(signed.length + macLength)
+  frame.set(signed)
+  frame.set(mac, signed.length)
   return frame
 }
 
@@ -85,16 +85,24 @@ export interface OpenedFrame extends Header {
   readonly bodyAt: number
 }
 
-const readRequest = (reader: ByteReader): RequestRef => {
-  const nonce = reader.raw(nonceLength)
-  return { nonce, eventId: reader.string(0, eventIdLengthMax) }
+const readRequest = (reader: ByteReader, expected: RequestRef | undefined): RequestRef => {
+  const named = expected !== undefined && reader.takesRaw(expected.nonce) ? expected : undefined
+  if (named !== undefined && reader.takes(named.eventId)) return named
+  const nonce = named === undefined ? reader.raw(nonceLength) : named.nonce
+  const eventId = reader.string(0, eventIdLengthMax)
+  return named !== undefined && eventId === named.eventId ? named : { nonce, eventId }
 }
 
 /**
  * Reads the header of a frame, or gives `undefined` where it is none. Nothing it says may be used before the MAC was
- * verified, except to find the key.
+ * verified, except to find the key. A frame that names exactly the request `expected` gives that object itself.
  */
-export const readHeader = (reader: ByteReader, frame: Buffer, names: Names): OpenedFrame | undefined => {
+export const readHeader = (
+  reader: ByteReader,
+  frame: Buffer,
+  names: Names,
+  expected?: RequestRef
+): OpenedFrame | undefined => {
   if (frame.length > frameLengthMax || frame.length < namesAt + macLength || frame[0] !== frameVersion) return undefined
   const code = frame[1]!
   const purpose = purposes[code]
@@ -103,9 +111,8 @@ export const readHeader = (reader: ByteReader, frame: Buffer, names: Names): Ope
   if (!isNonce(frame, nonceAt) || headerLength < namesAt || headerLength > frame.length - macLength) return undefined
   reader.open(frame, timestampAt, headerLength)
   const timestamp = reader.finite()
-  reader.prepareText(headerLength - namesAt)
-  const agentId = names.senders.intern(reader.string(1, agentIdLengthMax))
-  const keyId = names.keys.intern(reader.string(1, keyIdLengthMax))
-  const request = frame[2] === directionCodes.to_agent ? readRequest(reader) : undefined
+  const agentId = names.senders.read(reader, 1, agentIdLengthMax)
+  const keyId = names.keys.read(reader, 1, keyIdLengthMax)
+  const request = frame[2] === directionCodes.to_agent ? readRequest(reader, expected) : undefined
   return reader.close() ? { purpose, agentId, keyId, timestamp, request, bodyAt: headerLength } : undefined
 }

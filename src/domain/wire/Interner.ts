@@ -1,3 +1,5 @@
+import type { ByteReader } from "./ByteReader.ts"
+
 /** A copy that shares no memory with the text the string was cut from. */
 const detach = (value: string): string => {
   const narrow = Buffer.from(value, "latin1").toString("latin1")
@@ -28,6 +30,13 @@ export class Interner {
     }
     this.#last = known
     return known
+  }
+
+  /** Reads a string of `min` to `max` code units; one that was the last to be read costs a comparison of its bytes. */
+  read(reader: ByteReader, min: number, max: number): string {
+    const { length } = this.#last
+    if (length >= min && length <= max && reader.takes(this.#last)) return this.#last
+    return this.intern(reader.string(min, max))
   }
 }
 

@@ -32,7 +32,7 @@ export const readOutcome = (reader: ByteReader, names: Names): OutcomeReport => 
   const durationMs = reader.finite()
   if (durationMs < 0) reader.fail()
   const eventId = reader.string(1, eventIdLengthMax)
-  const fn = names.functions.intern(reader.string(1, functionNameLengthMax))
+  const fn = names.functions.read(reader, 1, functionNameLengthMax)
   const tag = reader.string(0, tagLengthMax)
   return { eventId, fn, timestamp, outcome: { kind, tag, durationMs } }
 }

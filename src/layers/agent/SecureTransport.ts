@@ -29,12 +29,6 @@ type Services = {
   readonly config: PicConfig["Service"]
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
 /** The checks that every reply must pass before its body is read: origin, request, freshness. */
 const makeOpenReply = ({ clock, config }: Services, codec: FrameCodec, agentId: string) => {
   const admits = {
@@ -47,24 +41,22 @@ const makeOpenReply = ({ clock, config }: Services, codec: FrameCodec, agentId: 
     request: SignedRequest,
     reply: Uint8Array
   ): Result.Result<VerifiedFrame, SecurityViolation> => {
-    const opened = codec.open(reply, admits[purpose])
+    const opened = codec.open(reply, admits[purpose], request)
     if (Result.isFailure(opened)) return opened
     const { header } = opened.success
-    const answered = header.request
-    if (
-      answered === undefined || header.agentId !== agentId || answered.eventId !== request.eventId
-      || !sameBytes(answered.nonce, request.nonce)
-    ) return refusals.wrong_request
+    if (header.request !== request || header.agentId !== agentId) return refusals.wrong_request
     const age = clock.nowUnsafe() - header.timestamp
     if (age < -timestampFutureMs) return refusals.future
     return age > config.settingsUnsafe().crypto.nonce_expiry_seconds * 1000 ? refusals.stale : opened
   }
 }
 
+type Verify<A> = (request: SignedRequest, reply: Uint8Array) => Result.Result<A, SecurityViolation>
+
 /** A primitive that throws proves nothing: the reply is refused like a forged one. */
-const guarded = <A>(verify: () => Result.Result<A, SecurityViolation>): Result.Result<A, SecurityViolation> => {
+const guarded = <A>(verify: Verify<A>): Verify<A> => (request, reply) => {
   try {
-    return verify()
+    return verify(request, reply)
   } catch {
     return refusals.bad_signature
   }
@@ -72,35 +64,36 @@ const guarded = <A>(verify: () => Result.Result<A, SecurityViolation>): Result.R
 
 const makeVerify = (services: Services, codec: FrameCodec, agentId: string) => {
   const openReply = makeOpenReply(services, codec, agentId)
-  const verifyDecisionUnsafe: SecureTransport["Service"]["verifyDecisionUnsafe"] = (request, reply) =>
-    guarded(() => {
-      const opened = openReply("decision", request, reply)
-      if (Result.isFailure(opened)) return Result.fail(opened.failure)
-      const { bytes, header } = opened.success
-      const verdict = readVerdictBody(codec.reader, bytes, header.bodyAt)
-      if (verdict === undefined) return refusals.malformed
-      return verdict.decision.eventId === request.eventId ? Result.succeed(verdict) : refusals.wrong_request
-    })
-  const verifyDecisionsUnsafe: SecureTransport["Service"]["verifyDecisionsUnsafe"] = (request, reply) =>
-    guarded(() => {
-      const opened = openReply("decisions", request, reply)
-      if (Result.isFailure(opened)) return Result.fail(opened.failure)
-      const { bytes, header } = opened.success
-      const batch = readDecisionsBody(codec.reader, bytes, header.bodyAt)
-      if (batch === undefined) return refusals.malformed
-      const { eventIds } = request
-      const answers = eventIds === undefined || (batch.decisions.length === eventIds.length
-        && batch.decisions.every((decision, i) => decision.eventId === eventIds[i]))
-      return answers ? Result.succeed(batch) : refusals.wrong_request
-    })
-  const verifyAckUnsafe: SecureTransport["Service"]["verifyAckUnsafe"] = (request, reply) =>
-    guarded(() => {
-      const opened = openReply("ack", request, reply)
-      if (Result.isFailure(opened)) return Result.fail(opened.failure)
-      const signal = readSignalBody(codec.reader, opened.success.bytes, opened.success.header.bodyAt)
-      return signal === undefined ? refusals.malformed : Result.succeed(signal)
-    })
-  return { verifyDecisionUnsafe, verifyDecisionsUnsafe, verifyAckUnsafe }
+  const verifyDecision: SecureTransport["Service"]["verifyDecisionUnsafe"] = (request, reply) => {
+    const opened = openReply("decision", request, reply)
+    if (Result.isFailure(opened)) return Result.fail(opened.failure)
+    const { bytes, header } = opened.success
+    const verdict = readVerdictBody(codec.reader, bytes, header.bodyAt)
+    if (verdict === undefined) return refusals.malformed
+    return verdict.decision.eventId === request.eventId ? Result.succeed(verdict) : refusals.wrong_request
+  }
+  const verifyDecisions: SecureTransport["Service"]["verifyDecisionsUnsafe"] = (request, reply) => {
+    const opened = openReply("decisions", request, reply)
+    if (Result.isFailure(opened)) return Result.fail(opened.failure)
+    const { bytes, header } = opened.success
+    const batch = readDecisionsBody(codec.reader, bytes, header.bodyAt)
+    if (batch === undefined) return refusals.malformed
+    const { eventIds } = request
+    const answers = eventIds === undefined || (batch.decisions.length === eventIds.length
+      && batch.decisions.every((decision, i) => decision.eventId === eventIds[i]))
+    return answers ? Result.succeed(batch) : refusals.wrong_request
+  }
+  const verifyAck: SecureTransport["Service"]["verifyAckUnsafe"] = (request, reply) => {
+    const opened = openReply("ack", request, reply)
+    if (Result.isFailure(opened)) return Result.fail(opened.failure)
+    const signal = readSignalBody(codec.reader, opened.success.bytes, opened.success.header.bodyAt)
+    return signal === undefined ? refusals.malformed : Result.succeed(signal)
+  }
+  return {
+    verifyDecisionUnsafe: guarded(verifyDecision),
+    verifyDecisionsUnsafe: guarded(verifyDecisions),
+    verifyAckUnsafe: guarded(verifyAck)
+  }
 }
 
 const makeSign = (codec: FrameCodec, agentId: string) => {

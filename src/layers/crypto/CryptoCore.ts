@@ -45,12 +45,12 @@ const make = (hmac: HmacSha256.Hmac) => {
     },
     deriveBytesUnsafe: (root, info, length) => Redacted.make(hkdf(root, info, length)),
     macUnsafe: (key, data) => {
-      computed.write(hmac(key, data), 0, HmacSha256.macLength, "latin1")
+      HmacSha256.writeMac(hmac(key, data), computed, 0)
       return computedBytes
     },
     verifyMacUnsafe: (key, data, mac) => {
       if (mac.length !== HmacSha256.macLength) return false
-      computed.write(hmac(key, data), 0, HmacSha256.macLength, "latin1")
+      HmacSha256.writeMac(hmac(key, data), computed, 0)
       return Crypto.timingSafeEqual(computed, mac)
     },
     sha256Unsafe: (data) => Buffer.from(Crypto.hash("sha256", data, "binary"), "latin1"),

@@ -51,14 +51,21 @@ export class FrameCodec {
 
   /** The finished frame. Nothing between `start` and here waits, so the key is the same. */
   sign(purpose: FramePurpose): Buffer {
-    const key = this.#keys.getActiveKeyUnsafe(purpose)
-    return finish(this.writer, (signed) => this.#crypto.macUnsafe(key, signed))
+    const signed = this.writer.written()
+    return finish(signed, this.#crypto.macUnsafe(this.#keys.getActiveKeyUnsafe(purpose), signed))
   }
 
-  /** Verifies the origin of a frame and that it travels the right way; its freshness and its body are not looked at. */
-  open(frame: Uint8Array, admits: (purpose: FramePurpose) => boolean): Result.Result<VerifiedFrame, SecurityViolation> {
+  /**
+   * Verifies the origin of a frame and that it travels the right way; its freshness and its body are not looked at. A
+   * reply that names exactly the request `expected` gives that object itself.
+   */
+  open(
+    frame: Uint8Array,
+    admits: (purpose: FramePurpose) => boolean,
+    expected?: RequestRef
+  ): Result.Result<VerifiedFrame, SecurityViolation> {
     const bytes = asBuffer(frame)
-    const header = readHeader(this.reader, bytes, this.names)
+    const header = readHeader(this.reader, bytes, this.names, expected)
     if (header === undefined || !admits(header.purpose)) return refusals.malformed
     const key = this.#keys.verifyKeyUnsafe(header.purpose, header.keyId)
     if (key === undefined) return refusals.unknown_key

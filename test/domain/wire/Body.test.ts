@@ -67,7 +67,7 @@ const writer = new ByteWriter()
 const encode = <A>(codec: Codec<A>, value: A): Buffer => {
   writer.position = 0
   codec.write(writer, value)
-  return writer.copy(0, macLength)
+  return Buffer.concat([writer.written(), Buffer.alloc(macLength)])
 }
 
 /** A change of a body: bytes replaced, or the body cut or lengthened. */
