@@ -222,6 +222,8 @@ export class AuditWriter {
         }
         this.#noteWritten(outcome.success)
         yield* this.#spool.remove(entries.length)
+        // The store stalled in between and was given up, but answered after all: only a retry brings it up again.
+        if (this.#downSince !== undefined) return yield* this.#retry(0)
       }
     })
   }
