@@ -1,7 +1,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
 import { blockEvidence } from "../../domain/BlockEvidence.ts"
 import type { Decision } from "../../domain/Decision.ts"
+import { RecentMap } from "../../domain/RecentMap.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import { Alerts } from "../../services/Alerts.ts"
 import { AnomalyDetector } from "../../services/AnomalyDetector.ts"
@@ -11,6 +15,9 @@ import { DecisionEngine } from "../../services/DecisionEngine.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import { TraceStore } from "../../services/TraceStore.ts"
+
+/** Blocks without durable evidence that are remembered: as many as the decisions that a retry is answered from. */
+export const unprovenMax = 4_096
 
 /** The middle of the pipeline: profile, score, decide, and evidence before effect. */
 export interface Analysis {
@@ -33,6 +40,7 @@ export const make: Effect.Effect<
   | PicConfig
   | PicMetrics
   | Alerts
+  | Scope.Scope
 > = Effect.gen(function*() {
   const detector = yield* AnomalyDetector
   const profiler = yield* BaselineProfiler
@@ -45,6 +53,9 @@ export const make: Effect.Effect<
   const counts = { analysed: 0, blocked: 0, wouldBlock: 0 }
   // A retry of an event whose block still waits for its evidence must wait for the same evidence.
   const pending = new Map<string, Effect.Effect<Decision>>()
+  // Blocks whose evidence was not durable in time, as they were answered: a retry gets the same answer.
+  const unproven = new RecentMap<string, Decision>(unprovenMax)
+  const fork = yield* FiberSet.makeRuntime()
 
   const judge = (event: TelemetryEvent, enforced: boolean): Decision => {
     const assessment = detector.scoreUnsafe(event)
@@ -77,28 +88,34 @@ export const make: Effect.Effect<
       : { ...decision, reason: "anomalous; its evidence is spooled, not durable" }
   }
 
+  /**
+   * The evidence is awaited in a fiber of the brain: a request that is given up meanwhile, as a network does, must not take
+   * with it what a retry of the same event waits for.
+   */
   const withEvidence = (event: TelemetryEvent, decision: Decision): Effect.Effect<Decision> => {
     const done = Deferred.makeUnsafe<Decision>()
     const wait = Deferred.await(done)
     pending.set(event.id, wait)
-    // Suspended: a logger that throws must still settle what a retry waits for.
-    return Effect.suspend(() => audit.record("block", blockEvidence(event, decision))).pipe(
-      Effect.match({
-        onFailure: () => withoutEvidence(event, decision),
-        onSuccess: () => decision
-      }),
-      Effect.onExit((exit) => {
+    fork(Effect.onExitPrimitive(
+      Effect.suspend(() => audit.record("block", blockEvidence(event, decision))),
+      (exit) => {
+        const final = Exit.isSuccess(exit) ? decision : withoutEvidence(event, decision)
+        if (final !== decision) unproven.set(event.id, final)
         pending.delete(event.id)
-        return Deferred.done(done, exit)
-      })
-    )
+        Deferred.doneUnsafe(done, Effect.succeed(final))
+        return undefined
+      }
+    ))
+    return wait
   }
+  const again = (event: TelemetryEvent, first: Decision): Decision =>
+    first.action === "block" ? unproven.get(event.id) ?? first : first
 
   const analyseUnsafe = (event: TelemetryEvent, enforced: boolean): Decision | Effect.Effect<Decision> => {
     const recalled = engine.recallUnsafe(event)
     if (recalled !== undefined) {
       if (recalled.source === "cache") noteAllow(event, recalled)
-      return pending.get(event.id) ?? recalled
+      return pending.get(event.id) ?? again(event, recalled)
     }
     const decision = judge(event, enforced)
     return decision.action === "block" ? withEvidence(event, decision) : decision
@@ -106,7 +123,7 @@ export const make: Effect.Effect<
 
   const analyseNowUnsafe = (event: TelemetryEvent, enforced: boolean): Decision => {
     const recalled = engine.recallUnsafe(event)
-    if (recalled !== undefined) return recalled
+    if (recalled !== undefined) return again(event, recalled)
     const decision = judge(event, enforced)
     if (decision.action === "block") audit.recordUnsafe("block", blockEvidence(event, decision))
     return decision
