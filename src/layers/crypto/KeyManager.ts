@@ -21,6 +21,11 @@ import { freshKey, freshRoot, type KeysetStore, makeMemory } from "./KeysetStore
 
 /** How often the keyset is looked at for changes and due rotations: bounds how long a revocation takes to arrive. */
 const pollInterval = "1 second"
+/**
+ * How often, in ms, an unknown key id makes us look at once, instead of at the next poll: two rotations, each with its
+ * fsyncs, take longer, so no valid message is refused, and a flood of invented ids costs a look a millisecond.
+ */
+const missIntervalMs = 1
 /** How long a failed scheduled rotation rests before it is tried again, in ms: a full disk rarely empties sooner. */
 const rotationRetryMs = 60_000
 /** Key events kept for subscribers that come late or lag; each is a line, and they are rare. */
@@ -76,7 +81,7 @@ const rotate = ({ clock, crypto, emit, ring, store }: Manager, due: Keyset.KeyRe
       ? Result.succeed(current)
       : Keyset.apply(current, { _tag: "Rotate", fresh: freshKey(crypto), now: clock.nowUnsafe() })
   ).pipe(Effect.map((keyset) => {
-    ring.install(keyset)
+    ring.adopt(keyset)
     emit("rotated", `primary key is ${Keyset.primaryOf(keyset)?.id ?? "none"}, generation ${keyset.generation}`)
     return ring.info(store.path)
   }))
@@ -93,18 +98,29 @@ const revoke = ({ clock, crypto, emit, ring, store }: Manager, id: string) =>
         : { _tag: "Revoke", id, fresh: freshKey(crypto), now: clock.nowUnsafe() }
     )
   ).pipe(Effect.map((keyset) => {
-    ring.install(keyset)
+    ring.adopt(keyset)
     emit("revoked", `key ${id} is disabled, primary key is ${Keyset.primaryOf(keyset)?.id ?? "none"}`)
     return ring.info(store.path)
   }))
 
+/** Looks for a newer keyset when a message names a key that this process has not seen yet. */
+const makeRenew = ({ clock, emit, store }: Omit<Manager, "ring">, adopt: (keyset: Keyset.Keyset) => boolean) => {
+  let lookedAt = -Infinity
+  return (): boolean => {
+    const now = clock.nowUnsafe()
+    if (Math.abs(now - lookedAt) < missIntervalMs) return false
+    lookedAt = now
+    const keyset = store.lookUnsafe()
+    if (keyset === undefined || !adopt(keyset)) return false
+    emit("reloaded", `generation ${keyset.generation}`)
+    return true
+  }
+}
+
 const refresh = ({ emit, ring, store, warnings }: Manager) =>
   store.refresh.pipe(
     Effect.map((keyset) => {
-      if (keyset !== undefined) {
-        ring.install(keyset)
-        emit("reloaded", `generation ${keyset.generation}`)
-      }
+      if (keyset !== undefined && ring.adopt(keyset)) emit("reloaded", `generation ${keyset.generation}`)
       warnings.clear("keyset")
     }),
     Effect.catch((error) =>
@@ -142,18 +158,20 @@ const make = Effect.fnUntraced(function*(store: KeysetStore, warnings: Warnings,
   const opened = yield* store.open
   const events = yield* PubSub.sliding<KeyEvent>({ capacity: eventsMax, replay: eventsMax })
   const emit = (kind: KeyEvent["kind"], detail: string) => void PubSub.publishUnsafe(events, { kind, detail })
-  const ring = new KeyRing(opened.keyset, {
+  const parts = { store, crypto, clock, config, warnings, emit }
+  const ring: KeyRing = new KeyRing(opened.keyset, {
     crypto,
     bootId,
     now: clock.nowUnsafe,
-    retireMs: () => config.settingsUnsafe().crypto.nonce_expiry_seconds * 1000 + timestampFutureMs
+    retireMs: () => config.settingsUnsafe().crypto.nonce_expiry_seconds * 1000 + timestampFutureMs,
+    renew: makeRenew(parts, (keyset) => ring.adopt(keyset))
   })
-  const manager: Manager = { ring, store, crypto, clock, config, warnings, emit }
+  const manager: Manager = { ring, ...parts }
   if (opened.created) emit("created", `primary key is ${Keyset.primaryOf(opened.keyset)?.id ?? "none"}`)
-  yield* Effect.andThen(refresh(manager), makeScheduledRotation(manager)).pipe(
-    Effect.repeat(Schedule.spaced(pollInterval)),
-    Effect.forkScoped
-  )
+  // Apart, so that a rotation that waits for a slow disk never delays the arrival of a revocation.
+  for (const work of [refresh(manager), makeScheduledRotation(manager)]) {
+    yield* Effect.forkScoped(Effect.repeat(work, Schedule.spaced(pollInterval)))
+  }
   return KeyManager.of({
     getActiveKeyUnsafe: (purpose) => ring.active(purpose),
     verifyKeyUnsafe: (purpose, keyId) => ring.verify(purpose, keyId),

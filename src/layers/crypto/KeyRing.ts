@@ -12,6 +12,8 @@ export interface KeyRingOptions {
   readonly now: () => number
   /** How long a retired key still verifies, in ms. */
   readonly retireMs: () => number
+  /** Asked where a key id is unknown: puts a newer keyset in force if there is one, and says whether it did. */
+  readonly renew: () => boolean
 }
 
 /** MAC keys of one root, derived on first use of each purpose. */
@@ -64,15 +66,21 @@ export class KeyRing {
   constructor(keyset: Keyset.Keyset, options: KeyRingOptions) {
     this.#options = options
     this.#keyset = keyset
-    this.#signer = this.install(keyset)
+    this.#signer = this.#install(keyset)
   }
 
   get keyset(): Keyset.Keyset {
     return this.#keyset
   }
 
-  /** Puts a keyset in force; its keys are derived anew, each on first use. */
-  install(keyset: Keyset.Keyset): Entry {
+  /** Puts a keyset in force where it is newer, and says whether it was: two that wait may finish in either order. */
+  adopt(keyset: Keyset.Keyset): boolean {
+    if (keyset.generation <= this.#keyset.generation) return false
+    this.#install(keyset)
+    return true
+  }
+
+  #install(keyset: Keyset.Keyset): Entry {
     const entries = new Map<string, Entry>()
     for (const record of keyset.keys) entries.set(record.id, new Entry(record, this.#options))
     const primary = Keyset.primaryOf(keyset)
@@ -85,7 +93,7 @@ export class KeyRing {
     return signer
   }
 
-  /** Signs with the backup until the next `install`: it is in every process's keyset already, so all can verify it. */
+  /** Signs with the backup until a newer keyset is adopted: it is in every process's keyset already, so all can verify it. */
   signWithBackup(): string {
     const backup = Keyset.stagedOf(this.#keyset)
     const entry = backup === undefined ? undefined : this.#entries.get(backup.id)
@@ -102,7 +110,7 @@ export class KeyRing {
    * messages must come from a key that signs or signed within the longest message age.
    */
   verify(purpose: Purpose, id: string): MacKey | undefined {
-    const entry = id === this.#signer.record.id ? this.#signer : this.#entries.get(id)
+    const entry = id === this.#signer.record.id ? this.#signer : this.#find(id)
     if (entry === undefined) return undefined
     const { record } = entry
     if (record.status === "revoked") return undefined
@@ -114,7 +122,7 @@ export class KeyRing {
 
   /** The key of old evidence, whatever became of it. */
   audit(id: string): MacKey | undefined {
-    return this.#entries.get(id)?.key("audit")
+    return this.#find(id)?.key("audit")
   }
 
   /** The bytes of the audit key in force. */
@@ -147,6 +155,10 @@ export class KeyRing {
       })),
       checkpointPublicKey: Buffer.from(this.#keyset.checkpointPublicKey).toString("base64url")
     }
+  }
+
+  #find(id: string): Entry | undefined {
+    return this.#entries.get(id) ?? (this.#options.renew() ? this.#entries.get(id) : undefined)
   }
 
   #sign(entry: Entry): void {

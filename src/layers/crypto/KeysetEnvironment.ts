@@ -67,15 +67,17 @@ export const make = Effect.fnUntraced(function*(now: () => number) {
   const periodMs = config.settingsUnsafe().crypto.rotation_days * dayMs
   const periodNow = () => Math.max(0, Math.floor(now() / periodMs))
   let period = periodNow()
+  const look = () => {
+    if (periodNow() <= period) return undefined
+    period = periodNow()
+    return derive(crypto, root, period, periodMs)
+  }
   const store: KeysetStore = {
     path: `environment ${variable}`,
     rotatesItself: true,
     open: Effect.sync(() => ({ keyset: derive(crypto, root, period, periodMs), created: false })),
-    refresh: Effect.sync(() => {
-      if (periodNow() <= period) return undefined
-      period = periodNow()
-      return derive(crypto, root, period, periodMs)
-    }),
+    refresh: Effect.sync(look),
+    lookUnsafe: look,
     update: () => Effect.fail(fixed)
   }
   return store

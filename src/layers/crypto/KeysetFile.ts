@@ -5,6 +5,7 @@ import type * as Keyset from "../../domain/Keyset.ts"
 import * as KeysetDocument from "../../domain/KeysetDocument.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManagerError, KeysetNotWritten, KeysetRefused } from "../../services/KeyManager.ts"
+import * as FileLock from "./FileLock.ts"
 import * as PrivateFile from "./PrivateFile.ts"
 import { freshKeyset, type KeysetStore, refusedChange } from "./KeysetStore.ts"
 
@@ -36,7 +37,7 @@ const rollback = (seen: Seen, found: Seen): string | undefined => {
 
 /**
  * A keyset in a file of its owner alone, replaced atomically. Beside it lie `<path>.generation`, which remembers the
- * newest keyset over restarts, and, for moments, `<path>.lock`.
+ * newest keyset over restarts, and `<path>.lock`, which is empty and whose lock ends with its holder.
  */
 export const make = (file: string, crypto: CryptoCore["Service"], now: () => number): KeysetStore => {
   const path = Path.resolve(file)
@@ -49,26 +50,33 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
   const refused = (detail: string) => new KeyManagerError({ reason: new KeysetRefused({ path, detail }) })
   const notWritten = (cause: unknown) => new KeyManagerError({ reason: new KeysetNotWritten({ path, cause }) })
 
-  const accept = (text: string): Effect.Effect<Keyset.Keyset, KeyManagerError> => {
-    const parsed = KeysetDocument.parse(text, hash)
-    if (Result.isFailure(parsed)) return Effect.fail(refused(parsed.failure))
+  /** Takes what was read, unless it is damaged or older than what was seen: then says why. */
+  const accept = (file: { readonly text: string; readonly identity: string }): Result.Result<Keyset.Keyset, string> => {
+    const parsed = KeysetDocument.parse(file.text, hash)
+    if (Result.isFailure(parsed)) return parsed
     const keyset = parsed.success
     const found = { generation: keyset.generation, checksum: KeysetDocument.checksumOf(keyset, hash) }
     const older = seen === undefined ? undefined : rollback(seen, found)
-    if (older !== undefined) return Effect.fail(refused(older))
+    if (older !== undefined) return Result.fail(older)
     seen = found
-    return Effect.succeed(keyset)
+    identity = file.identity
+    return parsed
   }
 
   const read = PrivateFile.read(path, fileBytesMax).pipe(
     Effect.mapError((error) => refused(error.detail)),
-    Effect.flatMap(({ identity: found, text }) =>
-      Effect.map(accept(text), (keyset) => {
-        identity = found
-        return keyset
-      })
-    )
+    Effect.flatMap((file) => Effect.mapError(Effect.fromResult(accept(file)), refused))
   )
+
+  const lookUnsafe = (): Keyset.Keyset | undefined => {
+    try {
+      if (PrivateFile.identityUnsafe(path) === identity) return undefined
+      return Result.getOrUndefined(accept(PrivateFile.readUnsafe(path, fileBytesMax)))
+    } catch {
+      // Whatever is wrong with the file is reported by the next `refresh`.
+      return undefined
+    }
+  }
 
   const readSeen = PrivateFile.read(seenPath, fileBytesMax).pipe(
     Effect.flatMap(({ text }) => {
@@ -101,9 +109,14 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
     )
 
   const locked = <A>(body: Effect.Effect<A, KeyManagerError>) =>
-    PrivateFile.withLock(`${path}.lock`, now, body).pipe(
+    FileLock.withLock(`${path}.lock`, body).pipe(
       Effect.catchTag("PrivateFileError", (error) => Effect.fail(notWritten(error)))
     )
+
+  /** What a failed change has read or written reaches its caller by the next `refresh` instead. */
+  const forget = Effect.sync(() => {
+    identity = ""
+  })
 
   const open = locked(Effect.gen(function*() {
     seen = yield* readSeen
@@ -131,6 +144,7 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
         const changed = change(current)
         if (Result.isFailure(changed)) return Effect.fail(refusedChange(changed.failure))
         return changed.success === current ? Effect.succeed(current) : write(changed.success)
-      }))
+      })).pipe(Effect.onError(() => forget)),
+    lookUnsafe
   }
 }

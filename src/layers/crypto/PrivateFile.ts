@@ -1,7 +1,6 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import { constants } from "node:fs"
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 
@@ -12,19 +11,16 @@ export class PrivateFileError extends Data.TaggedError("PrivateFileError")<{
 }> {}
 
 /** Owner alone may read and write. */
-const fileMode = 0o600
+export const fileMode = 0o600
 const directoryMode = 0o700
-/** How long a lock of another process is waited for; its holder needs milliseconds. */
-const lockWait = { times: 250, interval: "20 millis" } as const
-/** Age in ms at which a lock is taken to be left over from a crash. */
-const lockStaleMs = 10_000
 
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
     ? cause.code
     : "error"
 
-const failed = (operation: string) => (cause: unknown) => {
+/** The error that a failure of the operating system stands for. */
+export const failed = (operation: string) => (cause: unknown) => {
   const code = codeOf(cause)
   if (code === "ENOENT") return new PrivateFileError({ detail: "is missing", cause: "missing" })
   const detail = code === "ELOOP" ? "is a symbolic link" : `could not be ${operation} (${code})`
@@ -33,8 +29,6 @@ const failed = (operation: string) => (cause: unknown) => {
 
 const attempt = <A>(operation: string, run: () => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: failed(operation) })
-
-const refuse = (detail: string) => Effect.fail(new PrivateFileError({ detail, cause: "other" }))
 
 const opened = <A>(path: string, flags: number, use: (handle: Fs.FileHandle) => Effect.Effect<A, PrivateFileError>) =>
   Effect.acquireUseRelease(
@@ -58,20 +52,37 @@ export const exists = (path: string): Effect.Effect<boolean> =>
     Effect.catch((error) => Effect.succeed(error.cause !== "missing"))
   )
 
-/** Reads a file that is no link, belongs to its owner alone and is not too large; checked on the open file. */
+/** `identityOf`, at once: for moments that cannot wait. Throws what the system call throws. */
+export const identityUnsafe = (path: string): string => identity(lstatSync(path, { bigint: true }))
+
+const refusedFile = (detail: string) => new PrivateFileError({ detail, cause: "other" })
+
+/**
+ * Reads a file that is no link, belongs to its owner alone and is not too large; checked on the open file. It does not
+ * yield, so that what was read is still the newest when it is put in force. Throws.
+ */
+export const readUnsafe = (path: string, bytesMax: number): { readonly text: string; readonly identity: string } => {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+  try {
+    const stats = fstatSync(file, { bigint: true })
+    const mode = Number(stats.mode) & 0o777
+    if (!stats.isFile()) throw refusedFile("is not a regular file")
+    if ((mode & 0o077) !== 0) {
+      throw refusedFile(`may be used by others (mode ${mode.toString(8)}); run chmod 600 on it`)
+    }
+    if (stats.size > bytesMax) throw refusedFile(`is larger than ${bytesMax} bytes`)
+    return { text: readFileSync(file, "utf8"), identity: identity(stats) }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** `readUnsafe` with its failures typed. */
 export const read = (path: string, bytesMax: number) =>
-  opened(path, constants.O_RDONLY | constants.O_NONBLOCK, (handle) =>
-    Effect.gen(function*() {
-      const stats = yield* attempt("read", () => handle.stat({ bigint: true }))
-      const mode = Number(stats.mode) & 0o777
-      if (!stats.isFile()) return yield* refuse("is not a regular file")
-      if ((mode & 0o077) !== 0) {
-        return yield* refuse(`may be used by others (mode ${mode.toString(8)}); run chmod 600 on it`)
-      }
-      if (stats.size > bytesMax) return yield* refuse(`is larger than ${bytesMax} bytes`)
-      const text = yield* attempt("read", () => handle.readFile("utf8"))
-      return { text, identity: identity(stats) }
-    }))
+  Effect.try({
+    try: () => readUnsafe(path, bytesMax),
+    catch: (cause) => cause instanceof PrivateFileError ? cause : failed("read")(cause)
+  })
 
 /** Makes a directory, and its parents, for its owner alone; one that exists is left as it is. */
 export const makeDirectory = (path: string) =>
@@ -91,26 +102,3 @@ export const replace = (path: string, temporary: string, text: string): Effect.E
       Effect.andThen(syncDirectory(Path.dirname(path))),
       Effect.onError(() => Effect.ignore(attempt("removed", () => Fs.unlink(temporary))))
     )
-
-const removeStaleLock = (path: string, now: () => number) =>
-  attempt("read", () => Fs.lstat(path)).pipe(
-    Effect.flatMap((stats) =>
-      now() - stats.mtimeMs > lockStaleMs ? attempt("removed", () => Fs.unlink(path)) : Effect.void
-    ),
-    Effect.ignore
-  )
-
-/** Runs while holding a lock file that excludes other processes. `now` is epoch ms, for locks left by a crash. */
-export const withLock = <A, E>(path: string, now: () => number, body: Effect.Effect<A, E>) =>
-  Effect.acquireUseRelease(
-    opened(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, () => Effect.void).pipe(
-      Effect.tapError(() => removeStaleLock(path, now)),
-      Effect.retry({
-        schedule: Schedule.spaced(lockWait.interval),
-        times: lockWait.times,
-        while: (error) => error.cause === "exists"
-      })
-    ),
-    () => body,
-    () => Effect.ignore(attempt("removed", () => Fs.unlink(path)))
-  )

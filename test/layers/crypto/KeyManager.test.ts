@@ -110,7 +110,12 @@ describe("KeyManager.layerFile", () => {
       const directory = Path.join(makeDirectory(), "deep", "er")
       const files = inDirectory(directory)
       yield* used((keys) => keys.rotateKeys).pipe(Effect.provide(files.open()))
-      assert.deepStrictEqual(Fs.readdirSync(directory).toSorted(), ["keyset.json", "keyset.json.generation"])
+      assert.deepStrictEqual(Fs.readdirSync(directory).toSorted(), [
+        "keyset.json",
+        "keyset.json.generation",
+        "keyset.json.lock"
+      ])
+      assert.strictEqual(Fs.statSync(`${files.path}.lock`).mode & 0o777, 0o600)
       assert.strictEqual(Fs.statSync(files.path).mode & 0o777, 0o600)
       assert.strictEqual(Fs.statSync(directory).mode & 0o777, 0o700)
     }))
@@ -192,14 +197,48 @@ describe("KeyManager.layerFile", () => {
       assert.match(yield* refusal(files.open()), /cannot be compared with .*damaged/)
     }))
 
-  it.effect("takes over the lock of a process that died", () =>
+  it.effect("is not stopped by the lock file of a process that died", () =>
     Effect.gen(function*() {
       const files = inDirectory(makeDirectory())
-      Fs.writeFileSync(`${files.path}.lock`, "")
-      Fs.utimesSync(`${files.path}.lock`, startMs / 1000 - 60, startMs / 1000 - 60)
-      yield* Effect.forkChild(Effect.forever(Effect.andThen(TestClock.adjust("20 millis"), turn)))
-      const info = yield* used((keys) => keys.list).pipe(Effect.provide(files.open()))
-      assert.strictEqual(info.generation, 1)
+      Fs.writeFileSync(`${files.path}.lock`, "", { mode: 0o600 })
+      const info = yield* used((keys) => keys.rotateKeys).pipe(Effect.provide(files.open()))
+      assert.strictEqual(info.generation, 2)
+    }))
+
+  it.effect("verifies at once with a key that another process made two rotations ago, before any poll", () =>
+    Effect.gen(function*() {
+      const directory = makeDirectory()
+      const running = inDirectory(directory)
+      const operator = inDirectory(directory)
+      yield* Effect.gen(function*() {
+        const keys = yield* KeyManager
+        const info = yield* used((other) => Effect.andThen(other.rotateKeys, other.rotateKeys)).pipe(
+          Effect.provide(operator.open(), { local: true })
+        )
+        const signer = info.keys.find((key) => key.state === "primary")!.id
+        assert.strictEqual(keys.verifyKeyUnsafe("event", signer)?.id, signer)
+        assert.strictEqual(keys.getActiveKeyUnsafe("event").id, signer)
+      }).pipe(Effect.provide(running.open()))
+    }))
+
+  it.effect("adopts at the next poll what a failed change has read or written", () =>
+    Effect.gen(function*() {
+      const directory = makeDirectory()
+      const running = inDirectory(directory)
+      const operator = inDirectory(directory)
+      yield* Effect.gen(function*() {
+        const keys = yield* KeyManager
+        yield* used((other) => other.rotateKeys).pipe(Effect.provide(operator.open(), { local: true }))
+        yield* Effect.flip(keys.revokeKey("nobody"))
+        yield* TestClock.adjust("1 second")
+        while ((yield* keys.list).generation < 2) yield* turn
+        Fs.unlinkSync(`${running.path}.generation`)
+        Fs.mkdirSync(`${running.path}.generation`)
+        const failed = yield* Effect.flip(keys.rotateKeys)
+        assert.strictEqual(failed.reason._tag, "KeysetNotWritten")
+        yield* TestClock.adjust("1 second")
+        while ((yield* keys.list).generation < 3) yield* turn
+      }).pipe(Effect.provide(running.open()))
     }))
 
   it.effect("picks up what another process rotated and revoked", () =>
@@ -251,7 +290,8 @@ describe("KeyManager.layerFile", () => {
       yield* Effect.gen(function*() {
         const keys = yield* KeyManager
         const [primary, backup] = (yield* keys.list).keys
-        // A directory in the place of the lock: it can neither be taken nor removed.
+        // A directory in the place of the lock: it cannot be locked.
+        Fs.rmSync(`${files.path}.lock`)
         Fs.mkdirSync(`${files.path}.lock`)
         files.clock.set(startMs + 86_400_000)
         yield* Effect.forkChild(Effect.forever(Effect.andThen(TestClock.adjust("1 second"), turn)))
