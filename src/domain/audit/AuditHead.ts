@@ -13,12 +13,6 @@ export const AuditCheckpoint = Schema.Struct({
 })
 export type AuditCheckpoint = typeof AuditCheckpoint.Type
 
-/** A checkpoint is at most this many records behind the head. */
-export const checkpointRecords = 64
-
-/** A checkpoint is at most this many milliseconds behind the head. */
-export const checkpointMs = 1_000
-
 /**
  * The external head: how long the log must at least be, and its hash there. It is written with every group of records,
  * before they are acknowledged, so it is never behind an acknowledged record; its checkpoint may be, a little.

@@ -7,6 +7,12 @@ export type HeadContent = Omit<AuditHead, "mac">
 /** What the signature of a checkpoint covers, beside the identity of its log. */
 export type CheckpointContent = Omit<AuditCheckpoint, "signature">
 
+/** A checkpoint is at most this many records behind the head. */
+export const checkpointRecords = 64
+
+/** A checkpoint is at most this many milliseconds behind the head. */
+export const checkpointMs = 1_000
+
 /** Bytes of an Ed25519 signature. */
 export const signatureLength = 64
 

@@ -123,13 +123,16 @@ const make = Effect.gen(function*() {
     },
     lost: (what, count) => counts.lose(what, count),
     down: (detail) => {
-      metrics.incrementUnsafe("audit_failures")
       health.reportUnsafe(condition, "degraded", `evidence cannot be written: ${detail}`)
       alerts.raiseUnsafe("audit_failure", `evidence cannot be written (${detail}); records wait in the spool`)
     },
     up: () => health.clearUnsafe(condition)
   }, clock.nowUnsafe)
-  const add = (kind: AuditKind, body: AuditBody, resume?: Resume) => writer.add(kind, encodeBody(body), resume)
+  /** Counts the failure of a record that nobody waits for; who waits counts it with his deadline. */
+  const countFailure: Resume = (outcome) => {
+    if (Exit.isFailure(outcome)) metrics.incrementUnsafe("audit_failures")
+  }
+  const add = (kind: AuditKind, body: AuditBody, resume = countFailure) => writer.add(kind, encodeBody(body), resume)
   const summarise = Effect.sync(() => {
     // While the store is down counts only grow: as records they would push evidence out of the spool.
     if (writer.available) counts.writeTo(add)

@@ -2,12 +2,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Path from "node:path"
-import { type AuditHead, checkpointMs } from "../../domain/audit/AuditHead.ts"
+import type { AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { sealRecord } from "../../domain/audit/Chain.ts"
 import { packEntries, unpackRecords, unpackSeals } from "../../domain/audit/Frames.ts"
-import { checkpointBytes, headMacBytes } from "../../domain/audit/HeadSigning.ts"
+import { checkpointBytes, checkpointMs, headMacBytes } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
 import { bodyBytesMax, genesisHash, logIdLength } from "../../domain/audit/RecordBytes.ts"
 import { type AuditEntry, AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
@@ -15,27 +14,18 @@ import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
-import type { AuditFileOptions } from "./AuditFile.ts"
-import type { AuditRequest } from "./AuditThread.ts"
-import * as StoreThread from "./StoreThread.ts"
+import type { AuditRequest } from "./AuditRequests.ts"
+import * as StorageThread from "./StorageThread.ts"
+import type * as StoreThread from "./StoreThread.ts"
 
 /** Most records in one transaction: beyond a few hundred, larger groups are no faster, only later. */
 export const groupRecordsMax = 512
 
-/** How long the store waits for a lock that another process holds before it answers that it cannot serve. */
-export const lockWaitMs = 5_000
-
 /** Most records in one answer of `read`. */
 export const readRecordsMax = 4_096
 
-/** Names of the files in the storage directory. */
-export const fileNames = { log: "audit.db", head: "audit.head" } as const
-
-/** Where log and head lie for these settings. */
-export const pathsOf = (directory: string, headPath: string): { readonly path: string; readonly headPath: string } => ({
-  path: Path.join(directory, fileNames.log),
-  headPath: headPath === "" ? Path.join(directory, fileNames.head) : headPath
-})
+/** Names of the files of the log in the storage directory. */
+export const fileNames = { log: StorageThread.fileNames.log, head: StorageThread.fileNames.head } as const
 
 const refuseLarge = (entries: ReadonlyArray<AuditEntry>): Effect.Effect<void, AuditStoreError> =>
   entries.some(({ body }) => body.length > bodyBytesMax)
@@ -178,23 +168,21 @@ const readThrough = (thread: StoreThread.StoreThread<AuditRequest>) => {
   }
 }
 
-const startThread = (data: AuditFileOptions, first?: () => AuditRequest) => {
-  const entry = new URL(import.meta.url.endsWith(".ts") ? "./AuditThread.ts" : "./AuditThread.js", import.meta.url)
-  return StoreThread.make<AuditRequest>({ entry, data, first, last: { op: "close" } })
-}
-
-const makeSqlite = Effect.fnUntraced(function*(directory: string, head: string) {
+const makeSqlite = Effect.fnUntraced(function*(thread: StoreThread.StoreThread<AuditRequest>) {
   const keys = yield* KeyManager
   const clock = yield* PicClock
-  let keyId = ""
-  const secret = (): AuditRequest => {
+  let told = ""
+  // The thread signs; it is told the keys before its first append, and whenever they or the thread have changed.
+  const tellKeys = () => {
     const { checkpointSeed, id, key } = keys.auditSecretUnsafe()
-    keyId = id
-    return { op: "secret", secret: { id, key: Redacted.value(key), checkpointSeed: Redacted.value(checkpointSeed) } }
+    const version = `${thread.startsUnsafe()} ${id}`
+    if (version === told) return
+    told = version
+    const secret = { id, key: Redacted.value(key), checkpointSeed: Redacted.value(checkpointSeed) }
+    thread.send({ op: "secret", secret }, () => undefined)
   }
-  const thread = yield* startThread({ ...pathsOf(directory, head), readOnly: false, lockWaitMs }, secret)
   const commit = new GroupCommit((entries, done) => {
-    if (keys.auditSecretUnsafe().id !== keyId) thread.send(secret(), () => undefined)
+    tellKeys()
     thread.send(
       { op: "append", entries: packEntries(entries), now: clock.nowUnsafe() },
       (outcome) =>
@@ -236,24 +224,27 @@ export const layerSqliteAt = (
   directory: string,
   headPath: string
 ): Layer.Layer<AuditStore, AuditStoreError, KeyManager | PicClock> =>
-  Layer.effect(AuditStore, makeSqlite(directory, headPath))
+  Layer.effect(
+    AuditStore,
+    Effect.flatMap(
+      StorageThread.make(directory, headPath, false),
+      (thread) => makeSqlite(StorageThread.forAudit(thread))
+    )
+  )
 
 /** Layer that keeps the log where `storage.directory` and `audit.head_path` say. */
 export const layerSqlite: Layer.Layer<AuditStore, AuditStoreError, KeyManager | PicClock | PicConfig> = Layer.effect(
   AuditStore,
-  Effect.flatMap(PicConfig, (config) => {
-    const { audit, storage } = config.settingsUnsafe()
-    return makeSqlite(storage.directory, audit.head_path)
-  })
-)
+  Effect.flatMap(StorageThread.StorageThread, (thread) => makeSqlite(StorageThread.forAudit(thread)))
+).pipe(Layer.provide(StorageThread.layer))
 
 /** Layer that reads a log, needs no key and changes nothing; works while others write. Appending fails. */
 export const layerSqliteReadOnly = (directory: string, headPath: string): Layer.Layer<AuditStore, AuditStoreError> =>
   Layer.effect(
     AuditStore,
     Effect.gen(function*() {
-      const thread = yield* startThread({ ...pathsOf(directory, headPath), readOnly: true, lockWaitMs })
-      const store = readThrough(thread)
+      const thread = yield* StorageThread.make(directory, headPath, true)
+      const store = readThrough(StorageThread.forAudit(thread))
       yield* store.lastSeq
       return AuditStore.of({
         append: () =>

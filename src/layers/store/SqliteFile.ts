@@ -27,8 +27,11 @@ export interface SqliteFileOptions {
   readonly lockWaitMs: number
 }
 
-/** SQLite's own wait for a lock; short, so that a closing thread is never far from its next JavaScript instruction. */
-const lockSliceMs = 20
+/**
+ * How often a lock that somebody else holds is tried. SQLite's own waiting backs off to a tenth of a second, so that one
+ * busy writer starves all others; and a closing thread must never be far from its next JavaScript instruction.
+ */
+const lockRetryMs = 0.5
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 const synchronousLevel = { NORMAL: 1, FULL: 2 }
@@ -68,7 +71,7 @@ export const untilUnlocked = <A>(path: string, waitMs: number, step: () => A): A
     } catch (error) {
       if (!isBusy(error)) throw error
       if (performance.now() >= end) throw new Locked(`${path} is locked by another process`)
-      Atomics.wait(sleeper, 0, 0, 1)
+      Atomics.wait(sleeper, 0, 0, lockRetryMs)
     }
   }
 }
@@ -97,9 +100,9 @@ const checkVersion = (db: DatabaseSync, options: SqliteFileOptions): boolean => 
 export const openSqlite = (options: SqliteFileOptions): DatabaseSync => {
   const { lockWaitMs, path } = options
   prepareFile(path)
-  const db = new DatabaseSync(path, { timeout: lockSliceMs })
+  const db = new DatabaseSync(path, { timeout: 0 })
   try {
-    if (options.exclusive) db.exec("PRAGMA locking_mode = EXCLUSIVE")
+    if (options.exclusive) untilUnlocked(path, lockWaitMs, () => db.exec("PRAGMA locking_mode = EXCLUSIVE"))
     const journal = untilUnlocked(path, lockWaitMs, () => pragma(db, "journal_mode = WAL"))
     if (journal !== "wal") throw new Foreign(`${path} cannot use a write-ahead log on this file system`)
     db.exec(`PRAGMA synchronous = ${options.synchronous}; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF`)

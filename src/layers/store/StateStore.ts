@@ -6,8 +6,8 @@ import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { type StateEntry, StateStore, StateStoreError } from "../../services/StateStore.ts"
-import * as StateFiles from "./StateFiles.ts"
-import type { StateContents, StateRow } from "./StateThread.ts"
+import * as StorageThread from "./StorageThread.ts"
+import type { StateContents, StateRow } from "./StateRequests.ts"
 import type { ThreadFailure } from "./StoreThread.ts"
 
 /** Most names: baselines, counters, exceptions and rollout state are one value each, so this is never a real limit. */
@@ -50,7 +50,7 @@ const toError = ({ detail }: ThreadFailure) => new StateStoreError({ detail })
 const make = Effect.gen(function*() {
   const crypto = yield* CryptoCore
   const keys = yield* KeyManager
-  const files = yield* StateFiles.StateFiles
+  const files = StorageThread.forState(yield* StorageThread.StorageThread)
   const turn = yield* Semaphore.make(1)
 
   const verified = (keyId: string, data: Uint8Array, mac: Uint8Array): boolean => {
@@ -111,7 +111,7 @@ const make = Effect.gen(function*() {
 export const layerSqlite: Layer.Layer<StateStore, StateStoreError, CryptoCore | KeyManager | PicConfig> = Layer.effect(
   StateStore,
   make
-).pipe(Layer.provide(StateFiles.layer))
+).pipe(Layer.provide(StorageThread.layer))
 
 /** Layer that `storage.directory` asks for: memory, or a file. */
 export const layerAuto: Layer.Layer<StateStore, StateStoreError, CryptoCore | KeyManager | PicConfig> = Layer.unwrap(

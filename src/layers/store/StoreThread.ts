@@ -15,13 +15,14 @@ export interface StoreThread<Request> {
   readonly request: (request: Request) => Effect.Effect<unknown, ThreadFailure>
   /** The same for plain code: `done` is called once, later. */
   readonly send: (request: Request, done: (outcome: Outcome) => void) => void
+  /** Changes when the next request will find a new thread, which knows nothing of what its predecessor was told. */
+  readonly startsUnsafe: () => number
 }
 
-/** What a thread runs (`entry`, with `data`), and its first and last request. `first` is asked whenever one starts. */
+/** What a thread runs (`entry`, with `data`), and its last request. */
 export interface ThreadOptions<Request> {
   readonly entry: URL
   readonly data: unknown
-  readonly first?: (() => Request) | undefined
   readonly last: Request
 }
 
@@ -39,9 +40,15 @@ class ThreadClient<Request> {
   readonly #waiters = new Map<number, (outcome: Outcome) => void>()
   #worker: Worker | undefined
   #nextId = 1
+  #starts = 0
 
   constructor(options: ThreadOptions<Request>) {
     this.#options = options
+  }
+
+  /** The number of the thread that the next request goes to. */
+  get current(): number {
+    return this.running ? this.#starts : this.#starts + 1
   }
 
   get running(): boolean {
@@ -54,7 +61,7 @@ class ThreadClient<Request> {
     // A thread with nothing to do must not keep the process alive; one that owes an answer must.
     if (this.#waiters.size === 0) worker.ref()
     this.#waiters.set(id, done)
-    worker.postMessage({ id, request })
+    worker.postMessage({ id, request }, [])
   }
 
   stop(): void {
@@ -64,7 +71,7 @@ class ThreadClient<Request> {
   }
 
   #start(): Worker {
-    const { data, entry, first } = this.#options
+    const { data, entry } = this.#options
     const worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], resourceLimits })
     let reason = "the thread ended"
     worker.on("message", (reply: ThreadReply) => this.#settle(worker, reply))
@@ -78,8 +85,7 @@ class ThreadClient<Request> {
       for (const waiter of waiters) waiter(Exit.fail({ kind: "lost", detail: reason }))
     })
     this.#worker = worker
-    const request = first?.()
-    if (request !== undefined) worker.postMessage({ id: 0, request })
+    this.#starts++
     return worker
   }
 
@@ -103,5 +109,8 @@ export const make = <Request>(
     Effect.ignore,
     Effect.andThen(Effect.sync(() => client.stop()))
   )
-  return Effect.acquireRelease(Effect.succeed({ request, send: client.send.bind(client) }), () => close)
+  return Effect.acquireRelease(
+    Effect.succeed({ request, send: client.send.bind(client), startsUnsafe: () => client.current }),
+    () => close
+  )
 }

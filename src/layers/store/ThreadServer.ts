@@ -31,6 +31,6 @@ export const serve = <Request>(port: MessagePort, handle: (request: Request) => 
     } catch (error) {
       reply = failure(id, error)
     }
-    port.postMessage(reply)
+    port.postMessage(reply, [])
   })
 }

@@ -5,7 +5,7 @@ import { Decision } from "../../domain/Decision.ts"
 import { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { type TraceEntry, TraceStore, TraceStoreError } from "../../services/TraceStore.ts"
-import * as StateFiles from "./StateFiles.ts"
+import * as StorageThread from "./StorageThread.ts"
 import type { ThreadFailure } from "./StoreThread.ts"
 
 /** Entries that the ring in memory holds: about 2 MB of recent calls. */
@@ -82,7 +82,7 @@ class Pending {
 }
 
 const make = Effect.gen(function*() {
-  const files = yield* StateFiles.StateFiles
+  const files = StorageThread.forState(yield* StorageThread.StorageThread)
   const ring = new Ring()
   const pending = new Pending()
 
@@ -124,7 +124,7 @@ const make = Effect.gen(function*() {
 
 /** Layer that also keeps the last entries in `trace.db`, written in the background. */
 export const layerSqlite: Layer.Layer<TraceStore, never, PicConfig> = Layer.effect(TraceStore, make).pipe(
-  Layer.provide(StateFiles.layer)
+  Layer.provide(StorageThread.layer)
 )
 
 /** Layer that `storage.directory` asks for: memory, or a file. */

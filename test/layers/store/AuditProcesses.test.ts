@@ -88,7 +88,7 @@ describe("audit log of several processes", () => {
         yield* Effect.promise(async () => {
           for (let round = 0; round < 2; round++) {
             const writers = Array.from({ length: 8 }, (_, n) => start(directory, `${round}.${n}`))
-            await until(() => writers.filter(({ output }) => output.length > 0).length >= 4)
+            await until(() => writers.filter(({ output }) => output.length > 0).length === 8)
             for (const writer of writers) {
               await sleep(Crypto.randomInt(0, 40))
               await kill(writer)

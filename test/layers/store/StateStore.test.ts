@@ -4,8 +4,10 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { sealMacBytes, stateMacBytes } from "../../../src/domain/audit/StateBytes.ts"
+import * as Audits from "../../../src/layers/store/AuditStore.ts"
 import * as States from "../../../src/layers/store/StateStore.ts"
 import * as Traces from "../../../src/layers/store/TraceStore.ts"
+import { AuditStore } from "../../../src/services/AuditStore.ts"
 import { StateStore } from "../../../src/services/StateStore.ts"
 import { TraceStore } from "../../../src/services/TraceStore.ts"
 import { suite } from "../../contract/StateStore.ts"
@@ -105,6 +107,31 @@ describe("StateStore (file)", () => {
     const mark = (name: string) => ({ name, generation: 1, mac: Uint8Array.of(1) })
     assert.strictEqual(hex(sealMacBytes([mark("a"), mark("b")])), hex(sealMacBytes([mark("b"), mark("a")])))
   })
+})
+
+describe("storage thread", () => {
+  it.live("is one thread for all stores of a directory", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const threads = Effect.sync(() => Fs.readdirSync("/proc/self/task").length)
+      const counts = Fs.existsSync("/proc/self/task")
+      yield* Effect.gen(function*() {
+        const before = counts ? yield* threads : 0
+        yield* save("a", 1)
+        const audit = yield* AuditStore
+        yield* audit.append([{ time: 1, kind: "start", body: new Uint8Array(2) }])
+        yield* Effect.map(TraceStore, (store) => store.appendUnsafe(traceEntry(1)))
+        yield* Effect.flatMap(TraceStore, (store) => store.recent(1))
+        if (counts) assert.strictEqual(yield* threads, before)
+      }).pipe(
+        Effect.provide(
+          Layer.mergeAll(Audits.layerSqlite, States.layerSqlite, Traces.layerSqlite).pipe(
+            Layer.provide(foundation(directory))
+          ),
+          fresh
+        )
+      )
+    }))
 })
 
 describe("TraceStore (file)", () => {

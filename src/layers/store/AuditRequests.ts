@@ -1,11 +1,8 @@
-/** Entry of the thread that owns the audit log: all its blocking I/O happens here. Loaded by `AuditStore` only. */
-import { parentPort, workerData } from "node:worker_threads"
 import { packRecords, packSeals, unpackEntries } from "../../domain/audit/Frames.ts"
 import { AuditFile, type AuditFileOptions } from "./AuditFile.ts"
 import type { AuditSecret } from "./AuditSigner.ts"
-import { serve } from "./ThreadServer.ts"
 
-/** What the thread can be asked. `append` answers packed seals, `read` packed records. */
+/** What the storage thread can be asked about the audit log. `append` answers packed seals, `read` packed records. */
 export type AuditRequest =
   | { readonly op: "secret"; readonly secret: AuditSecret }
   | { readonly op: "open" }
@@ -14,9 +11,10 @@ export type AuditRequest =
   | { readonly op: "checkpoint"; readonly now: number }
   | { readonly op: "lastSeq" }
   | { readonly op: "heads" }
-  | { readonly op: "close" }
+  | { readonly op: "closeAudit" }
 
-const handler = (options: AuditFileOptions) => {
+/** Answers requests about the log of these files; they are opened when first needed. */
+export const auditHandler = (options: AuditFileOptions) => {
   const file = new AuditFile(options)
   return (request: AuditRequest): unknown => {
     switch (request.op) {
@@ -34,10 +32,8 @@ const handler = (options: AuditFileOptions) => {
         return file.lastSeq()
       case "heads":
         return file.heads()
-      case "close":
+      case "closeAudit":
         return file.close()
     }
   }
 }
-
-if (parentPort !== null) serve(parentPort, handler(workerData as AuditFileOptions))

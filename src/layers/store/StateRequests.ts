@@ -1,8 +1,5 @@
-/** Entry of the thread that owns `state.db` and `trace.db`. Loaded by `StateStore` and `TraceStore` only. */
 import type { DatabaseSync } from "node:sqlite"
-import { parentPort, workerData } from "node:worker_threads"
 import { beginImmediate, Locked, openSqlite, Refused } from "./SqliteFile.ts"
-import { serve } from "./ThreadServer.ts"
 
 /** A stored value with the id of the key that its MAC was made with. */
 export interface StateRow {
@@ -31,7 +28,7 @@ export interface TraceRow {
   readonly json: string
 }
 
-/** What the thread can be asked. `reset` forgets all other values: they were refused. */
+/** What the storage thread can be asked about state and trace. `reset` forgets all other values: they were refused. */
 export type StateRequest =
   | { readonly op: "openState" }
   | { readonly op: "save"; readonly row: StateRow; readonly seal: StateSeal; readonly reset: boolean }
@@ -39,10 +36,10 @@ export type StateRequest =
   | { readonly op: "appendTrace"; readonly rows: ReadonlyArray<TraceRow> }
   | { readonly op: "recentTrace"; readonly limit: number }
   | { readonly op: "findTrace"; readonly decisionId: string }
-  | { readonly op: "close" }
+  | { readonly op: "closeState" }
 
 /** Where the files lie, and how many trace lines are kept. */
-export interface StateThreadOptions {
+export interface StateFilesOptions {
   readonly statePath: string
   readonly tracePath: string
   readonly traceRowsMax: number
@@ -63,11 +60,11 @@ const traceSchema = `
 const bytesOf = (value: unknown): Uint8Array => value instanceof Uint8Array ? value : new Uint8Array(0)
 
 class StateFiles {
-  readonly #options: StateThreadOptions
+  readonly #options: StateFilesOptions
   #state: DatabaseSync | undefined
   #trace: DatabaseSync | undefined
 
-  constructor(options: StateThreadOptions) {
+  constructor(options: StateFilesOptions) {
     this.#options = options
   }
 
@@ -180,7 +177,8 @@ class StateFiles {
   }
 }
 
-const handler = (options: StateThreadOptions) => {
+/** Answers requests about state and trace; the files are opened when first needed. */
+export const stateHandler = (options: StateFilesOptions) => {
   const files = new StateFiles(options)
   return (request: StateRequest): unknown => {
     switch (request.op) {
@@ -196,10 +194,8 @@ const handler = (options: StateThreadOptions) => {
         return files.recentTrace(request.limit)
       case "findTrace":
         return files.findTrace(request.decisionId)
-      case "close":
+      case "closeState":
         return files.close()
     }
   }
 }
-
-if (parentPort !== null) serve(parentPort, handler(workerData as StateThreadOptions))
