@@ -104,21 +104,21 @@ const revoke = ({ clock, crypto, emit, ring, store }: Manager, id: string) =>
   }))
 
 /** Looks for a newer keyset when a message names a key that this process has not seen yet. */
-const makeRenew = ({ clock, emit, store }: Omit<Manager, "ring">, adopt: (keyset: Keyset.Keyset) => boolean) => {
+const makeRenew = ({ clock, emit, store }: Omit<Manager, "ring">, ring: () => KeyRing) => {
   let lookedAt = -Infinity
   return (): boolean => {
     const now = clock.nowUnsafe()
     if (Math.abs(now - lookedAt) < missIntervalMs) return false
     lookedAt = now
-    const keyset = store.lookUnsafe()
-    if (keyset === undefined || !adopt(keyset)) return false
+    const keyset = store.lookUnsafe(ring().keyset.generation)
+    if (keyset === undefined || !ring().adopt(keyset)) return false
     emit("reloaded", `generation ${keyset.generation}`)
     return true
   }
 }
 
 const refresh = ({ emit, ring, store, warnings }: Manager) =>
-  store.refresh.pipe(
+  Effect.suspend(() => store.refresh(ring.keyset.generation)).pipe(
     Effect.map((keyset) => {
       if (keyset !== undefined && ring.adopt(keyset)) emit("reloaded", `generation ${keyset.generation}`)
       warnings.clear("keyset")
@@ -164,7 +164,7 @@ const make = Effect.fnUntraced(function*(store: KeysetStore, warnings: Warnings,
     bootId,
     now: clock.nowUnsafe,
     retireMs: () => config.settingsUnsafe().crypto.nonce_expiry_seconds * 1000 + timestampFutureMs,
-    renew: makeRenew(parts, (keyset) => ring.adopt(keyset))
+    renew: makeRenew(parts, () => ring)
   })
   const manager: Manager = { ring, ...parts }
   if (opened.created) emit("created", `primary key is ${Keyset.primaryOf(opened.keyset)?.id ?? "none"}`)

@@ -22,6 +22,8 @@ const refused = (detail: string) =>
 
 const fixed = refused("keys from the environment rotate by the calendar; replace the secret to replace them all")
 
+const generationOf = (period: number): number => period + 1
+
 /** The keyset of one period: everything in it follows from the secret and the period's number. */
 const derive = (
   crypto: CryptoCore["Service"],
@@ -42,7 +44,7 @@ const derive = (
   const first = Math.max(0, period - historyMax)
   const checkpointSeed = bytes("checkpoint", 32)
   return {
-    generation: period + 1,
+    generation: generationOf(period),
     keys: Array.from({ length: period - first + 2 }, (_, i) => record(first + i)),
     checkpointSeed,
     checkpointPublicKey: publicKeyOf(checkpointSeed),
@@ -66,17 +68,13 @@ export const make = Effect.fnUntraced(function*(now: () => number) {
   const root = Redacted.make(new Uint8Array(Buffer.from(text)))
   const periodMs = config.settingsUnsafe().crypto.rotation_days * dayMs
   const periodNow = () => Math.max(0, Math.floor(now() / periodMs))
-  let period = periodNow()
-  const look = () => {
-    if (periodNow() <= period) return undefined
-    period = periodNow()
-    return derive(crypto, root, period, periodMs)
-  }
+  const current = () => derive(crypto, root, periodNow(), periodMs)
+  const look = (inForce: number) => generationOf(periodNow()) > inForce ? current() : undefined
   const store: KeysetStore = {
     path: `environment ${variable}`,
     rotatesItself: true,
-    open: Effect.sync(() => ({ keyset: derive(crypto, root, period, periodMs), created: false })),
-    refresh: Effect.sync(look),
+    open: Effect.sync(() => ({ keyset: current(), created: false })),
+    refresh: (inForce) => Effect.sync(() => look(inForce)),
     lookUnsafe: look,
     update: () => Effect.fail(fixed)
   }

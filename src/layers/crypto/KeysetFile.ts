@@ -68,9 +68,12 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
     Effect.flatMap((file) => Effect.mapError(Effect.fromResult(accept(file)), refused))
   )
 
-  const lookUnsafe = (): Keyset.Keyset | undefined => {
+  /** A change under way has read ahead of what is in force, so that what was seen counts too. */
+  const isNews = (found: string, inForce: number) => found !== identity || (seen?.generation ?? 0) > inForce
+
+  const lookUnsafe = (inForce: number): Keyset.Keyset | undefined => {
     try {
-      if (PrivateFile.identityUnsafe(path) === identity) return undefined
+      if (!isNews(PrivateFile.identityUnsafe(path), inForce)) return undefined
       return Result.getOrUndefined(accept(PrivateFile.readUnsafe(path, fileBytesMax)))
     } catch {
       // Whatever is wrong with the file is reported by the next `refresh`.
@@ -113,11 +116,6 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
       Effect.catchTag("PrivateFileError", (error) => Effect.fail(notWritten(error)))
     )
 
-  /** What a failed change has read or written reaches its caller by the next `refresh` instead. */
-  const forget = Effect.sync(() => {
-    identity = ""
-  })
-
   const open = locked(Effect.gen(function*() {
     seen = yield* readSeen
     if (yield* PrivateFile.exists(path)) {
@@ -135,16 +133,17 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
     path,
     rotatesItself: false,
     open: PrivateFile.makeDirectory(Path.dirname(path)).pipe(Effect.mapError(notWritten), Effect.andThen(open)),
-    refresh: PrivateFile.identityOf(path).pipe(
-      Effect.mapError((error) => refused(error.detail)),
-      Effect.flatMap((found) => found === identity ? Effect.succeed(undefined) : read)
-    ),
+    refresh: (inForce) =>
+      PrivateFile.identityOf(path).pipe(
+        Effect.mapError((error) => refused(error.detail)),
+        Effect.flatMap((found) => isNews(found, inForce) ? read : Effect.succeed(undefined))
+      ),
     update: (change) =>
       locked(Effect.flatMap(read, (current) => {
         const changed = change(current)
         if (Result.isFailure(changed)) return Effect.fail(refusedChange(changed.failure))
         return changed.success === current ? Effect.succeed(current) : write(changed.success)
-      })).pipe(Effect.onError(() => forget)),
+      })),
     lookUnsafe
   }
 }

@@ -16,10 +16,10 @@ export interface KeysetStore {
   readonly rotatesItself: boolean
   /** The keyset at start, made where there is none. */
   readonly open: Effect.Effect<{ readonly keyset: Keyset.Keyset; readonly created: boolean }, KeyManagerError>
-  /** The keyset where it has changed since it was last read, else `undefined`. */
-  readonly refresh: Effect.Effect<Keyset.Keyset | undefined, KeyManagerError>
+  /** The keyset, unless it is still that of the generation in force: then `undefined`. */
+  readonly refresh: (inForce: number) => Effect.Effect<Keyset.Keyset | undefined, KeyManagerError>
   /** `refresh` at once, for a message that cannot wait; gives `undefined` also where the keyset cannot be read. */
-  readonly lookUnsafe: () => Keyset.Keyset | undefined
+  readonly lookUnsafe: (inForce: number) => Keyset.Keyset | undefined
   /** Reads, changes and writes in one step that excludes other processes; durable when it succeeds. */
   readonly update: (change: KeysetChange) => Effect.Effect<Keyset.Keyset, KeyManagerError>
 }
@@ -58,7 +58,7 @@ export const makeMemory = (crypto: CryptoCore["Service"], now: () => number): Ke
     path: "memory",
     rotatesItself: false,
     open: Effect.sync(() => ({ keyset, created: true })),
-    refresh: Effect.sync((): Keyset.Keyset | undefined => undefined),
+    refresh: () => Effect.sync((): Keyset.Keyset | undefined => undefined),
     lookUnsafe: () => undefined,
     update: (change) =>
       Effect.suspend(() => {

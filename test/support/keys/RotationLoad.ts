@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { MacKey } from "../../../src/domain/MacKey.ts"
+import { makeRandom } from "../Seeded.ts"
+import { addVerdicts, type KeyNode, messageSeconds, openNode, type Verdicts } from "./KeyNode.ts"
+import { startPeer } from "./Peer.ts"
+
+/** Messages in each direction and turn: enough to keep both processes busy, few enough to turn often. */
+const batch = 16
+
+export interface RotationOutcome {
+  readonly rotations: number
+  /** What became of the messages of all pairs of nodes. */
+  readonly verdicts: Verdicts
+  /** Keys that accepted messages were signed with. */
+  readonly signers: number
+  /** Fresh messages that were signed with keys disabled by age, and what became of them. */
+  readonly disabled: Verdicts
+  readonly generations: ReadonlyArray<number>
+}
+
+const settle = Effect.sleep("20 millis")
+
+/**
+ * Two nodes in this process and one in another, over one keyset file, all signing and verifying without a pause while
+ * the keys are rotated, each time by a node picked at random. `replace` plants a bug into the second node.
+ */
+export const rotateUnderLoad = (options: {
+  readonly directory: string
+  readonly rotations: number
+  readonly seed: number
+  readonly replace?: Parameters<typeof openNode>[1]
+}) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { directory, rotations, seed } = options
+    const random = makeRandom(seed)
+    const one = yield* openNode(directory)
+    const two = yield* openNode(directory, options.replace)
+    const peer = yield* startPeer(directory)
+    const verdicts: Verdicts = {}
+    const disabled: Verdicts = {}
+    const signers = new Map<string, { readonly key: MacKey; retiredAt: number }>()
+    let current: MacKey | undefined
+    const remember = (node: KeyNode) => {
+      const key = node.keys.getActiveKeyUnsafe("event")
+      if (current !== undefined && key.id !== current.id) signers.get(current.id)!.retiredAt = performance.now()
+      if (!signers.has(key.id)) signers.set(key.id, { key, retiredAt: Infinity })
+      current = key
+    }
+    /** A key that was replaced this long ago is disabled everywhere, by age and whenever the others noticed. */
+    const disabledAfterMs = messageSeconds * 1_000 + 5_000 + 3_000
+    const tryDisabled = () => {
+      for (const { key, retiredAt } of signers.values()) {
+        if (performance.now() - retiredAt < disabledAfterMs) continue
+        for (const node of [one, two]) addVerdicts(disabled, node.verify([node.signWith(key)]))
+        return
+      }
+    }
+    const turn = Effect.gen(function*() {
+      const frames = [...one.sign(batch / 2), ...two.sign(batch / 2)]
+      addVerdicts(verdicts, two.verify(frames))
+      const answer = yield* peer.ask({ _tag: "exchange", frames })
+      addVerdicts(verdicts, answer.verdicts)
+      addVerdicts(verdicts, one.verify(answer.frames))
+      addVerdicts(verdicts, two.verify(answer.frames))
+      remember(one)
+      tryDisabled()
+      yield* Effect.yieldNow
+    })
+    const load = yield* Effect.forkChild(Effect.forever(turn))
+    for (let i = 0; i < rotations; i++) {
+      const who = random.below(3)
+      yield* who === 2 ? peer.ask({ _tag: "rotate" }) : (who === 1 ? two : one).keys.rotateKeys
+      // Sometimes several at once, sometimes with time for a few messages between them.
+      if (random.next() < 0.7) yield* Effect.yieldNow
+      else yield* Effect.sleep(`${random.below(30)} millis`)
+    }
+    const generation = rotations + 1
+    const generations = Effect.gen(function*() {
+      const own = [yield* one.keys.list, yield* two.keys.list].map((info) => info.generation)
+      return [...own, (yield* peer.ask({ _tag: "generation" })).generation ?? 0]
+    })
+    let reached = yield* generations
+    while (reached.some((one) => one < generation)) {
+      yield* settle
+      reached = yield* generations
+    }
+    yield* settle
+    yield* Fiber.interrupt(load)
+    const outcome: RotationOutcome = { rotations, verdicts, signers: signers.size, disabled, generations: reached }
+    return outcome
+  }))
