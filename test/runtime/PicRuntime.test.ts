@@ -275,11 +275,11 @@ describe("start and stop", () => {
     await runtime.start()
     const stopping = runtime.stop()
     const calls: Array<Promise<unknown>> = []
-    let done = false
-    void stopping.then(() => {
-      done = true
+    const state = { stopped: false }
+    void stopping.finally(() => {
+      state.stopped = true
     })
-    while (!done) {
+    while (!state.stopped) {
       calls.push(login(...hostile).catch((error: unknown) => error))
       await tick()
     }
