@@ -24,8 +24,12 @@ import * as BrainGate from "./BrainGate.ts"
 import { awaitReply } from "./Exchange.ts"
 import * as Redelivery from "./Redelivery.ts"
 
-/** Beyond `audit.wait_ms`, what a brain in the same process may take to answer a block, in ms. */
-export const evidenceSlackMs = 10
+/**
+ * Beyond `audit.wait_ms`, what a brain in the same process may take to answer, in ms. Such a brain bounds its own waits
+ * (the queue by the deadline, evidence by `audit.wait_ms`), so this only frees callers from one that hangs. Wide: after
+ * a stall of the event loop all timers are due at once, and a block that the brain has decided must not run.
+ */
+export const evidenceSlackMs = 1_000
 /** Longest pause between two attempts for a waiting caller, in ms; the deadline usually ends them before. */
 const retryPauseMsMax = 1_000
 

@@ -14,14 +14,15 @@ import { BrainLinkError, LinkOverloaded, LinkRefused, LinkRejected } from "../..
 import { DecisionEngine } from "../../services/DecisionEngine.ts"
 import { ErrorRecovery } from "../../services/ErrorRecovery.ts"
 import { EventQueue } from "../../services/EventQueue.ts"
-import { type PicConfig } from "../../services/PicConfig.ts"
+import { type KeyManager } from "../../services/KeyManager.ts"
+import { PicConfig } from "../../services/PicConfig.ts"
 import { PicHealth } from "../../services/PicHealth.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import { SecurityValidator, type VerifiedRequest } from "../../services/SecurityValidator.ts"
 import { type StateStore } from "../../services/StateStore.ts"
 import { type TraceStore } from "../../services/TraceStore.ts"
 import * as Analysis from "./Analysis.ts"
-import * as BaselineKeeper from "./BaselineKeeper.ts"
+import * as BrainState from "./BrainState.ts"
 import * as Workers from "./Workers.ts"
 
 /** Nonces that freshness alone refuses are forgotten this often. */
@@ -49,6 +50,7 @@ export const layer: Layer.Layer<
   | AuditLogger
   | TraceStore
   | StateStore
+  | KeyManager
   | ErrorRecovery
   | PicConfig
   | PicMetrics
@@ -66,7 +68,8 @@ export const layer: Layer.Layer<
     const recovery = yield* ErrorRecovery
     const metrics = yield* PicMetrics
     const health = yield* PicHealth
-    yield* BaselineKeeper.make
+    const config = yield* PicConfig
+    yield* BrainState.make
     const analysis = yield* Analysis.make
     const workers = yield* Workers.make(analysis.analyseUnsafe)
     let running = false
@@ -78,21 +81,31 @@ export const layer: Layer.Layer<
       event: TelemetryEvent,
       enforced: boolean,
       answer: Pick<Workers.Waiting, "decided" | "dropped" | "failed">
-    ): void => {
+    ): Workers.Waiting => {
       const item = new Workers.Waiting({ event, bytes: eventBytes(event), enforced, ...answer })
       if (!queue.enqueueUnsafe(item)) {
         recovery.handlePerformanceDegradationUnsafe("the event queue is above its threshold")
       }
       workers.scaleUnsafe()
+      return item
     }
+    /** Waits for a worker until the deadline; once one has begun, for its verdict: a block that is decided stands. */
     const viaQueue = (event: TelemetryEvent, enforced: boolean): Effect.Effect<Decision, BrainLinkError> =>
-      Effect.callback((resume) =>
-        enqueue(event, enforced, {
-          decided: (decision) => resume(Effect.succeed(decision)),
-          dropped: () => resume(overloaded),
-          failed: (cause) => resume(Effect.die(cause))
+      Effect.suspend(() => {
+        let item: Workers.Waiting | undefined
+        const verdict = Effect.callback<Decision, BrainLinkError>((resume) => {
+          item = enqueue(event, enforced, {
+            decided: (decision) => resume(Effect.succeed(decision)),
+            dropped: () => resume(overloaded),
+            failed: (cause) => resume(Effect.die(cause))
+          })
         })
-      )
+        const expiry = Effect.andThen(
+          Effect.sleep(config.settingsUnsafe().cellagent.deadline_ms),
+          Effect.suspend(() => item?.abandon() === true ? overloaded : Effect.never)
+        )
+        return Effect.raceFirst(verdict, expiry)
+      })
 
     const sign = (request: VerifiedRequest, decision: Decision): Uint8Array =>
       validator.signDecisionUnsafe(request, decision, backpressure.checkAndSignalUnsafe())

@@ -19,6 +19,7 @@ export class Waiting implements QueueItem {
   readonly decided: (decision: Decision) => void
   readonly dropped: () => void
   readonly failed: (cause: unknown) => void
+  #state: "queued" | "taken" | "abandoned" = "queued"
 
   constructor(options: {
     readonly event: TelemetryEvent
@@ -38,6 +39,18 @@ export class Waiting implements QueueItem {
 
   get priority(): Priority {
     return this.event.priority
+  }
+
+  /** A worker begins; `false` where the caller has given up and nothing must happen any more. */
+  take(): boolean {
+    if (this.#state === "queued") this.#state = "taken"
+    return this.#state === "taken"
+  }
+
+  /** The caller gives up; `false` where a worker has begun, so that its verdict comes and stands. */
+  abandon(): boolean {
+    if (this.#state === "queued") this.#state = "abandoned"
+    return this.#state === "abandoned"
   }
 }
 
@@ -72,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
   let count = 0
 
   const run = (item: QueueItem): void => {
-    if (!(item instanceof Waiting)) return
+    if (!(item instanceof Waiting) || !item.take()) return
     try {
       const decision = analyse(item.event, item.enforced)
       // A block waits for its evidence in a fiber of its own: the events behind it do not.
