@@ -114,7 +114,7 @@ describe("P3 fail-safe", () => {
               const connector = yield* Connector
               const event = makeEvent("e")
               const fiber = yield* Effect.forkChild(connector.sendEvent(event, { enforced, failMode: undefined }))
-              yield* TestClock.adjust("200 millis")
+              yield* TestClock.adjust(200 + BrainConnector.evidenceSlackMs)
               const expected = { ...FailTable.lookup(failure, mode, enforced), eventId: event.id, wouldBlock: false }
               assert.deepInclude(yield* Fiber.join(fiber), expected)
             })

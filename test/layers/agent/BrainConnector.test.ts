@@ -59,7 +59,7 @@ const timed = (id: string, policy: CallPolicy = enforced) =>
       Effect.map(now, (at) => {
         took = at - from
       })))
-    for (let ms = 0; ms < 300 && fiber.pollUnsafe() === undefined; ms++) {
+    for (let ms = 0; ms < 1_300 && fiber.pollUnsafe() === undefined; ms++) {
       yield* TestClock.adjust(1)
     }
     return { decision: yield* Fiber.join(fiber), took }
@@ -140,10 +140,12 @@ describe("BrainConnector", () => {
           })
         )
         const late = yield* timed("b")
-        assert.match(late.decision.reason, /^Timeout: /)
-        assert.isAtMost(late.took, 61)
-        yield* TestClock.adjust(60)
-        assert.isAtLeast(finished, 2, "what writes evidence is not interrupted")
+        assert.strictEqual(late.decision.source, "brain", "a verdict that is late, as after a stall, still stands")
+        link.set(() => Effect.never)
+        const hung = yield* timed("c")
+        assert.match(hung.decision.reason, /^Timeout: /)
+        assert.isAtMost(hung.took, 50 + BrainConnector.evidenceSlackMs + 1)
+        assert.strictEqual(finished, 2)
       }),
       layer
     )
