@@ -207,6 +207,7 @@ export class AuditFile {
       !renew && last !== undefined && tail.seq - last.seq < checkpointRecords &&
       Math.abs(now - last.time) < checkpointMs
     ) return last
+    this.#head.checkPresent()
     const statement = { seq: tail.seq, time: now, hash: tail.hash, root: tail.tree.root() }
     const signature = signer.sign(checkpointBytes(log, statement))
     this.#trusted = signature

@@ -67,7 +67,6 @@ export class HeadFile {
   write(head: AuditHead, sync: (fd: number) => void): void {
     const fd = this.#fd
     if (fd === undefined) throw new Error("the head file is not open")
-    if (Fs.fstatSync(fd).nlink === 0) throw new Error(`the head file ${this.#path} was removed`)
     const newest = this.#slots[0]
     const index = newest === undefined || newest.index === 1 ? 0 : 1
     const slot = this.#buffer.subarray(slotOffsets[index], slotOffsets[index] + slotLength)
@@ -77,6 +76,16 @@ export class HeadFile {
     sync(fd)
     slot.copy(this.#known, slotOffsets[index])
     this.#slots = newest === undefined ? [{ index, head }] : [{ index, head }, newest]
+  }
+
+  /**
+   * Fails where the open file is no longer in its directory: what is written to it would be lost. Not for every write: a
+   * kernel with fine-grained timestamps makes the next sync of a file that was asked for its status 40 % slower.
+   */
+  checkPresent(): void {
+    if (this.#fd !== undefined && Fs.fstatSync(this.#fd).nlink === 0) {
+      throw new Error(`the head file ${this.#path} was removed`)
+    }
   }
 
   close(): void {

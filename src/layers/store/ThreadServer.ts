@@ -1,4 +1,4 @@
-import type { MessagePort } from "node:worker_threads"
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads"
 import { Foreign, Locked, Refused } from "./SqliteFile.ts"
 
 /** `foreign` and `refused` stay so; `locked` may pass; after `failed` the files are closed and will be opened anew. */
@@ -22,9 +22,20 @@ const failure = (id: number, error: unknown): ThreadReply => ({
   detail: error instanceof Error ? error.message : "unknown failure"
 })
 
+/**
+ * How long a thread that has just answered looks for the next request before it sleeps, in milliseconds: a caller who
+ * writes one record after the other needs that long, and waking a core costs more.
+ */
+const lookMs = 0.05
+
+interface Message<Request> {
+  readonly id: number
+  readonly request: Request
+}
+
 /** Answers the requests that arrive at a port, one after the other, in order. */
 export const serve = <Request>(port: MessagePort, handle: (request: Request) => unknown): void => {
-  port.on("message", ({ id, request }: { readonly id: number; readonly request: Request }) => {
+  const answer = ({ id, request }: Message<Request>) => {
     let reply: ThreadReply
     try {
       reply = { id, ok: true, value: handle(request) }
@@ -32,5 +43,14 @@ export const serve = <Request>(port: MessagePort, handle: (request: Request) => 
       reply = failure(id, error)
     }
     port.postMessage(reply, [])
+  }
+  port.on("message", (first: Message<Request>) => {
+    answer(first)
+    for (let end = performance.now() + lookMs; performance.now() < end;) {
+      const next: { readonly message: Message<Request> } | undefined = receiveMessageOnPort(port)
+      if (next === undefined) continue
+      answer(next.message)
+      end = performance.now() + lookMs
+    }
   })
 }

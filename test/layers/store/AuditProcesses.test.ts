@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Crypto from "node:crypto"
 import { once } from "node:events"
+import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { packRecords, unpackRecords } from "../../../src/domain/audit/Frames.ts"
@@ -106,6 +107,20 @@ describe("audit log of several processes", () => {
       }),
     60_000
   )
+
+  it.live("notices within a checkpoint that its head file was removed", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const file = openLog(directory)
+      const append = (n: number) => file.append([{ time: n, kind: "block", body: Uint8Array.of(1) }], n)
+      append(1)
+      Fs.rmSync(Path.join(directory, "audit.head"))
+      assert.throws(() => {
+        for (let n = 2; n < 70; n++) append(n)
+      }, /head file .* was removed/)
+      assert.throws(() => append(70), /is missing but the log holds records/)
+      file.close()
+    }))
 
   it.live("closes the handle after a failed sync, never syncs it again, and goes on with a new one", () =>
     Effect.gen(function*() {
