@@ -151,7 +151,9 @@ const make = Effect.gen(function*() {
       add(kind, body, (outcome) => {
         if (!inTime()) return
         if (Exit.isFailure(outcome)) fail(Effect.failCause(outcome.cause))
-        else if (outcome.value !== undefined) resume(Effect.succeed(outcome.value))
+        // A store that acknowledges without a record has no evidence.
+        else if (outcome.value === undefined) fail(timedOut(wait_ms))
+        else resume(Effect.succeed(outcome.value))
       })
     })
   const flush = Effect.andThen(
