@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { exceptionSecondsMax, ownerLengthMax, reasonLengthMax } from "./Exceptions.ts"
 import { FailMode } from "./FailureClass.ts"
 
 /**
@@ -34,7 +35,21 @@ export const OperatorCommand = Schema.TaggedUnion({
     forSeconds: Schema.optionalKey(Seconds)
   },
   ModeSet: { failMode: FailMode, forSeconds: Schema.optionalKey(Seconds) },
-  Doctor: {}
+  Doctor: {},
+  Config: {},
+  Allow: {
+    decisionId: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64)),
+    reason: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(reasonLengthMax)),
+    owner: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(ownerLengthMax)),
+    forSeconds: Schema.optionalKey(
+      Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: exceptionSecondsMax }))
+    )
+  },
+  ExceptionsList: {},
+  ExceptionRevoke: {
+    id: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64)),
+    owner: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(ownerLengthMax))
+  }
 })
 export type OperatorCommand = typeof OperatorCommand.Type
 
@@ -46,14 +61,38 @@ export const Weakening = Schema.Struct({
 })
 export type Weakening = typeof Weakening.Type
 
-/** The rollout and fail mode in force, and what of them returns by itself. */
+/** The rollout and fail mode in force, where each value came from (by dotted key), and what of them returns by itself. */
 export const RolloutState = Schema.Struct({
   mode: Schema.Literals(["observe", "enforce"]),
   percent: Schema.Finite,
   failMode: FailMode,
+  origins: Schema.Record(Schema.String, Schema.String),
   weakenings: Schema.Array(Weakening)
 })
 export type RolloutState = typeof RolloutState.Type
+
+/** The effective settings of the process and where each came from, by dotted key. */
+export const ConfigState = Schema.Struct({
+  pid: Schema.Int,
+  values: Schema.Record(Schema.String, Schema.Json),
+  origins: Schema.Record(Schema.String, Schema.String)
+})
+export type ConfigState = typeof ConfigState.Type
+
+/** An exception as an operator sees it. Times are epoch ms; `covers` says in words what it lets through. */
+export const ExceptionInfo = Schema.Struct({
+  id: Schema.String,
+  fn: Schema.String,
+  covers: Schema.String,
+  owner: Schema.String,
+  reason: Schema.String,
+  decisionId: Schema.String,
+  createdAt: Schema.Finite,
+  until: Schema.Finite,
+  hits: Schema.Int,
+  lastHitAt: Schema.Finite
+})
+export type ExceptionInfo = typeof ExceptionInfo.Type
 
 /** What the process answered: the result of the command, or why it was refused. */
 export const OperatorReply = Schema.TaggedUnion({
@@ -82,6 +121,9 @@ export const encodeCommand = Schema.encodeSync(Schema.fromJsonString(OperatorCom
 export const decodeReply = Schema.decodeUnknownResult(Schema.fromJsonString(OperatorReply))
 export const encodeReply = Schema.encodeSync(Schema.fromJsonString(OperatorReply))
 export const decodeRolloutState = Schema.decodeUnknownResult(RolloutState)
+export const decodeConfigState = Schema.decodeUnknownResult(ConfigState)
+export const decodeExceptionInfo = Schema.decodeUnknownResult(ExceptionInfo)
+export const decodeExceptionList = Schema.decodeUnknownResult(Schema.Array(ExceptionInfo))
 
 const text = new TextEncoder()
 

@@ -92,3 +92,6 @@ export const bucketOf = (decision: Decision): Bucket => {
 /** Whether the brain has written the evidence of a block; the agent writes that of its own blocks. */
 export const hasEvidence = (decision: Decision): boolean =>
   decision.source === "brain" || decision.source === "local" || decision.source === "cache"
+
+/** Whether a call was blocked for what it looked like, not for a failure or a limit: such a block has its evidence. */
+export const isBlockedAttack = (decision: Decision): boolean => decision.action === "block" && hasEvidence(decision)

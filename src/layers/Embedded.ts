@@ -24,10 +24,12 @@ import * as BackpressureController from "./brain/BackpressureController.ts"
 import * as BaselineProfiler from "./brain/BaselineProfiler.ts"
 import * as BrainCore from "./brain/BrainCore.ts"
 import * as DecisionEngine from "./brain/DecisionEngine.ts"
+import * as Exceptions from "./brain/Exceptions.ts"
 import * as EventQueue from "./brain/EventQueue.ts"
 import * as ReplayGuard from "./brain/ReplayGuard.ts"
 import * as SecurityValidator from "./brain/SecurityValidator.ts"
 import * as Journal from "./brain/Journal.ts"
+import * as Weakenings from "./brain/Weakenings.ts"
 import * as InProcess from "./link/InProcess.ts"
 import * as AlertsLayer from "./observability/Alerts.ts"
 import * as PicHealthLayer from "./observability/PicHealth.ts"
@@ -55,6 +57,7 @@ export const parts = {
   BackpressureController: BackpressureController.layer,
   BaselineProfiler: BaselineProfiler.layer,
   AnomalyDetector: AnomalyDetector.layer,
+  Exceptions: Exceptions.layer,
   DecisionEngine: DecisionEngine.layer,
   BrainCore: BrainCore.layer,
   BrainLink: InProcess.layer,
@@ -86,7 +89,9 @@ export type Foundation =
  */
 export const layerWith = (overrides: Overrides) => {
   const p = { ...parts, ...overrides } as typeof parts
+  // Running changes are restored last before the journal begins: its first record says what is in force.
   return Journal.layer.pipe(
+    Layer.provideMerge(Weakenings.layer),
     Layer.provideMerge(p.Monitor),
     Layer.provideMerge(p.CellAgent),
     Layer.provideMerge(p.BrainConnector),
@@ -94,6 +99,7 @@ export const layerWith = (overrides: Overrides) => {
     Layer.provideMerge(p.BrainCore),
     Layer.provideMerge(Layer.mergeAll(p.SecurityValidator, p.BackpressureController, p.AnomalyDetector)),
     Layer.provideMerge(Layer.mergeAll(p.ReplayGuard, p.EventQueue, p.BaselineProfiler, p.DecisionEngine)),
+    Layer.provideMerge(p.Exceptions),
     Layer.provideMerge(p.ErrorRecovery),
     Layer.provideMerge(p.SamplingController),
     Layer.provideMerge(Layer.mergeAll(p.TelemetryGenerator, p.RateLimiter, p.FailPolicy)),

@@ -14,6 +14,7 @@ import type { CryptoCore } from "../services/CryptoCore.ts"
 import type { DecisionEngine } from "../services/DecisionEngine.ts"
 import type { ErrorRecovery } from "../services/ErrorRecovery.ts"
 import type { EventQueue } from "../services/EventQueue.ts"
+import type { Exceptions } from "../services/Exceptions.ts"
 import type { FailPolicy } from "../services/FailPolicy.ts"
 import type { KeyManager } from "../services/KeyManager.ts"
 import type { Monitor } from "../services/Monitor.ts"
@@ -45,6 +46,7 @@ export type Services =
   | SamplingController
   | FailPolicy
   | ErrorRecovery
+  | Exceptions
   | DecisionEngine
   | BrainLink
   | SecureTransport

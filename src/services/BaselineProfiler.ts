@@ -21,4 +21,6 @@ export class BaselineProfiler extends Context.Service<BaselineProfiler, {
   /** Everything learned, as bytes, and back; `restore` answers `false` for bytes it cannot read, changing nothing. */
   readonly snapshot: Effect.Effect<Uint8Array>
   readonly restore: (bytes: Uint8Array) => Effect.Effect<boolean>
+  /** Forgets everything learned: every function begins anew. */
+  readonly reset: Effect.Effect<void>
 }>()("effect-pic/services/BaselineProfiler") {}

@@ -73,8 +73,11 @@ export class PicConfig extends Context.Service<PicConfig, {
   readonly settings: Effect.Effect<Settings>
   /** Where each value came from, by dotted key: `default`, a file name, `environment PIC_…`, `code` or `runtime`. */
   readonly origins: Effect.Effect<ReadonlyMap<string, string>>
-  /** Validates and applies a change, for the next call on. Fails without effect on a locked key or a wrong value. */
-  readonly change: (change: RuntimeChange) => Effect.Effect<Settings, PicConfigError>
+  /**
+   * Validates and applies a change, for the next call on. Fails without effect on a locked key or a wrong value. `origin`
+   * says of each changed key where its value came from; `runtime` by default.
+   */
+  readonly change: (change: RuntimeChange, origin?: (key: string) => string) => Effect.Effect<Settings, PicConfigError>
   /** The settings after each change. */
   readonly changes: Stream.Stream<Settings>
 }>()("effect-pic/services/PicConfig") {}

@@ -42,6 +42,8 @@ export class PicMetrics extends Context.Service<PicMetrics, {
   /** Records the latency of a decision as the caller saw it, in milliseconds. */
   readonly decisionLatencyUnsafe: (ms: number) => void
   readonly queueUtilizationUnsafe: (fraction: number) => void
+  /** Adds the totals of earlier runs to the counters; rates and the metrics of Effect stay those of this run. */
+  readonly restore: (totals: Readonly<Record<string, number>>) => Effect.Effect<void>
   readonly getStats: Effect.Effect<MetricsSnapshot>
   /** The same in Prometheus text format. */
   readonly prometheus: Effect.Effect<string>

@@ -22,6 +22,7 @@ import { CryptoCore } from "../../src/services/CryptoCore.ts"
 import { DecisionEngine } from "../../src/services/DecisionEngine.ts"
 import { ErrorRecovery } from "../../src/services/ErrorRecovery.ts"
 import { EventQueue } from "../../src/services/EventQueue.ts"
+import { Exceptions } from "../../src/services/Exceptions.ts"
 import { FailPolicy } from "../../src/services/FailPolicy.ts"
 import { KeyManager } from "../../src/services/KeyManager.ts"
 import { Monitor } from "../../src/services/Monitor.ts"
@@ -73,6 +74,18 @@ const record = {
 } as const
 const request = { frame: new Uint8Array(1), nonce: new Uint8Array(16), eventId: "" }
 const accounting = new Accounting.Ledger().snapshot()
+const exception = {
+  id: "x",
+  fn: "",
+  patterns: [],
+  decisionId: "",
+  reason: "none",
+  owner: "nobody",
+  createdAt: 0,
+  until: 0,
+  hits: 0,
+  lastHitAt: 0
+}
 const stats = {
   eventRate: 0,
   decisionLatencyMs: { p50: 0, p95: 0, p99: 0, count: 0 },
@@ -146,6 +159,7 @@ export const foundation = {
     decisionLatencyUnsafe: ignore,
     queueUtilizationUnsafe: ignore,
     getStats: Effect.succeed(stats),
+    restore: () => nothing,
     prometheus: Effect.succeed("")
   })
 }
@@ -236,7 +250,14 @@ export const parts = {
     profile: () => Effect.succeed(undefined),
     profiles: Effect.succeed([]),
     snapshot: Effect.succeed(new Uint8Array()),
-    restore: () => Effect.succeed(true)
+    restore: () => Effect.succeed(true),
+    reset: nothing
+  }),
+  Exceptions: Layer.succeed(Exceptions, {
+    coverUnsafe: () => undefined,
+    allow: ({ decisionId, owner, reason }) => Effect.succeed({ ...exception, decisionId, owner, reason }),
+    revoke: () => Effect.succeed(exception),
+    list: Effect.succeed([])
   }),
   AnomalyDetector: Layer.succeed(AnomalyDetector, {
     scoreUnsafe: () => unjudged("ready"),

@@ -76,6 +76,7 @@ export const make: Effect.Effect<
     ledger.settle(Verdict.bucketOf(decision))
     try {
       metrics.incrementUnsafe(decision.action === "block" ? "decisions_blocked" : "decisions_allowed")
+      if (Verdict.isBlockedAttack(decision)) metrics.incrementUnsafe("attacks_blocked")
       if (stream.subscribers.size > 0) PubSub.publishUnsafe(stream, { fn, decision })
     } catch (cause) {
       note("CellAgent.settle", cause)

@@ -39,10 +39,26 @@ const make = (key: readonly [number, number]): TelemetryGenerator["Service"] => 
   })
 }
 
-/** Layer that describes calls, keyed by the feature key of the keyset. */
+/** Layer that describes calls, keyed by the feature key of the keyset: a replaced key holds from the next call on. */
 export const layer: Layer.Layer<TelemetryGenerator, never, KeyManager> = Layer.effect(
   TelemetryGenerator,
-  KeyManager.useSync((keys) => make(keys.featureKeyUnsafe()))
+  KeyManager.useSync((keys) => {
+    let key = keys.featureKeyUnsafe()
+    let generator = make(key)
+    const follow = (): TelemetryGenerator["Service"] => {
+      const now = keys.featureKeyUnsafe()
+      if (now === key) return generator
+      // Other changes of the keyset come with an equal key: what is known about paths is kept then.
+      if (now[0] !== key[0] || now[1] !== key[1]) generator = make(now)
+      key = now
+      return generator
+    }
+    return TelemetryGenerator.of({
+      describeUnsafe: (args, redact) => follow().describeUnsafe(args, redact),
+      describe: (args, redact) => Effect.suspend(() => follow().describe(args, redact)),
+      hashUnsafe: (value) => follow().hashUnsafe(value)
+    })
+  })
 )
 
 /** Layer with a fixed key, for tools that replay recorded calls without a keyset. */

@@ -5,6 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { blockEvidence } from "../../domain/BlockEvidence.ts"
 import type { Decision } from "../../domain/Decision.ts"
+import { exceptionsOf } from "../../domain/Exceptions.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import { Alerts } from "../../services/Alerts.ts"
@@ -60,7 +61,8 @@ export const make: Effect.Effect<
   const judge = (event: TelemetryEvent, enforced: boolean): Decision => {
     const assessment = detector.scoreUnsafe(event)
     const decision = engine.decideUnsafe(event, assessment, enforced)
-    if (!decision.wouldBlock) profiler.learnUnsafe(event, assessment)
+    // What only an exception lets through stays anomalous: it is not learned.
+    if (!decision.wouldBlock && decision.source !== "exception") profiler.learnUnsafe(event, assessment)
     traces.appendUnsafe({ event, decision })
     counts.analysed++
     if (decision.action === "block") counts.blocked++
@@ -73,12 +75,14 @@ export const make: Effect.Effect<
   }
 
   const noteAllow = (event: TelemetryEvent, decision: Decision): void => {
-    if (config.settingsUnsafe().audit.allows === "every") audit.recordUnsafe("allow", blockEvidence(event, decision))
-    else audit.noteAllowUnsafe(event.fn)
+    if (decision.source === "exception") {
+      audit.recordUnsafe("allow", { ...blockEvidence(event, decision), exception: exceptionsOf(decision) })
+    } else if (config.settingsUnsafe().audit.allows === "every") {
+      audit.recordUnsafe("allow", blockEvidence(event, decision))
+    } else audit.noteAllowUnsafe(event.fn)
   }
 
   const withoutEvidence = (event: TelemetryEvent, decision: Decision): Decision => {
-    metrics.incrementUnsafe("audit_failures")
     alerts.raiseUnsafe(
       "audit_failure",
       `the evidence of a block of ${event.fn} is not durable: check the audit store (audit.on_failure decides)`

@@ -9,7 +9,7 @@ export const layer: Layer.Layer<BaselineProfiler, never, PicConfig> = Layer.effe
   BaselineProfiler,
   Effect.gen(function*() {
     const config = yield* PicConfig
-    const detector = new Detector(() => {
+    const settings = () => {
       const brain = config.settingsUnsafe().brain
       return {
         falsePositiveRate: brain.false_positive_rate,
@@ -18,7 +18,8 @@ export const layer: Layer.Layer<BaselineProfiler, never, PicConfig> = Layer.effe
         minSessions: brain.min_sessions,
         functionsMax: brain.functions_max
       }
-    })
+    }
+    let detector = new Detector(settings)
     return BaselineProfiler.of({
       modelUnsafe: (fn) => detector.model(fn),
       learnUnsafe: (event, assessment) => {
@@ -39,7 +40,10 @@ export const layer: Layer.Layer<BaselineProfiler, never, PicConfig> = Layer.effe
       profile: (fn) => Effect.sync(() => detector.profile(fn)),
       profiles: Effect.sync(() => detector.profiles()),
       snapshot: Effect.sync(() => detector.snapshot()),
-      restore: (bytes) => Effect.sync(() => detector.restore(bytes))
+      restore: (bytes) => Effect.sync(() => detector.restore(bytes)),
+      reset: Effect.sync(() => {
+        detector = new Detector(settings)
+      })
     })
   })
 )

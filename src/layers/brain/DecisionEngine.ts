@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Assessment } from "../../domain/Assessment.ts"
 import type { Decision } from "../../domain/Decision.ts"
+import { excepted } from "../../domain/Exceptions.ts"
 import { fingerprint } from "../../domain/Fingerprint.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import * as Rollout from "../../domain/Rollout.ts"
@@ -9,6 +10,7 @@ import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import * as Verdict from "../../domain/Verdict.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { DecisionEngine } from "../../services/DecisionEngine.ts"
+import { Exceptions } from "../../services/Exceptions.ts"
 import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 
@@ -22,13 +24,14 @@ interface Cached {
   readonly until: number
 }
 
-/** Layer that decides by the false-positive budget and the rollout in force at the moment of the call. */
-export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | CryptoCore> = Layer.effect(
+/** Layer that decides by the false-positive budget, the exceptions and the rollout in force at the moment of the call. */
+export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | CryptoCore | Exceptions> = Layer.effect(
   DecisionEngine,
   Effect.gen(function*() {
     const config = yield* PicConfig
     const clock = yield* PicClock
     const crypto = yield* CryptoCore
+    const exceptions = yield* Exceptions
     const prefix = `d-${Buffer.from(crypto.randomBytesUnsafe(6)).toString("hex")}-`
     let counter = 0
     const processed = new RecentMap<string, Decision>(processedEventsMax)
@@ -44,13 +47,15 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
 
     const decideUnsafe = (event: TelemetryEvent, assessment: Assessment, enforced: boolean): Decision => {
       const { brain } = config.settingsUnsafe()
-      const decision = Verdict.decide({
+      const verdict = Verdict.decide({
         id: prefix + (++counter).toString(36),
         eventId: event.id,
         assessment,
         falsePositiveRate: brain.false_positive_rate,
         enforced
       })
+      const covering = verdict.wouldBlock ? exceptions.coverUnsafe(event, verdict.findings) : undefined
+      const decision = covering === undefined ? verdict : excepted(verdict, covering)
       remember(event, decision, brain.cache_ttl_ms)
       return decision
     }

@@ -90,7 +90,7 @@ const make = Effect.fnUntraced(function*(loaded: Loaded) {
     PubSub.sliding<typeof settings>(changesBuffered),
     (pubsub) => PubSub.shutdown(pubsub)
   )
-  const change = (wanted: RuntimeChange) =>
+  const change = (wanted: RuntimeChange, origin: (key: string) => string = () => "runtime") =>
     Effect.suspend(() => {
       const applied = applyChange(settings, toInput(wanted), loaded.locked, "running change")
       if (Result.isFailure(applied)) return Effect.fail(new PicConfigError({ reason: toReason(applied.failure) }))
@@ -102,7 +102,7 @@ const make = Effect.fnUntraced(function*(loaded: Loaded) {
         )
       }
       settings = applied.success.settings
-      for (const key of applied.success.keys) origins.set(key, "runtime")
+      for (const key of applied.success.keys) origins.set(key, origin(key))
       return Effect.as(PubSub.publish(hub, settings), settings)
     })
   return PicConfig.of({

@@ -21,6 +21,7 @@ export const layer: Layer.Layer<PicMetrics, never, PicClock> = Layer.effect(
   Effect.gen(function*() {
     const clock = yield* PicClock
     const counters: Record<Counter, number> = { ...zero }
+    const earlier: Record<Counter, number> = { ...zero }
     const latency = new LatencyHistogram()
     let queueUtilization = 0
     const errors = (): number => errorCounters.reduce((sum, name) => sum + counters[name], 0)
@@ -28,6 +29,8 @@ export const layer: Layer.Layer<PicMetrics, never, PicClock> = Layer.effect(
 
     const snapshot = (): MetricsSnapshot => {
       const now = clock.nowUnsafe()
+      const totals = { ...counters }
+      for (const name of counterNames) totals[name] += earlier[name]
       return {
         eventRate: rates.rate(0, counters.events_sent, now),
         decisionLatencyMs: {
@@ -37,17 +40,20 @@ export const layer: Layer.Layer<PicMetrics, never, PicClock> = Layer.effect(
           count: latency.count
         },
         queueUtilization,
-        throttlingEvents: counters.throttling_events,
-        securityViolations: counters.security_violations,
+        throttlingEvents: totals.throttling_events,
+        securityViolations: totals.security_violations,
         errorRate: rates.rate(1, errors(), now),
-        backpressureActivations: counters.backpressure_activations,
-        counters: { ...counters }
+        backpressureActivations: totals.backpressure_activations,
+        counters: totals
       }
     }
     const context = yield* Effect.context<never>()
     const publish = yield* mirror
     // In the context of the layer, so that a reader's registry does not receive a second copy.
-    const read = Effect.provideContext(Effect.tap(Effect.sync(snapshot), publish), context)
+    const read = Effect.provideContext(
+      Effect.tap(Effect.sync(snapshot), (stats) => publish({ ...stats, counters })),
+      context
+    )
     yield* Effect.addFinalizer(() => Effect.asVoid(read))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(
       Effect.sleep(tickInterval),
@@ -62,6 +68,10 @@ export const layer: Layer.Layer<PicMetrics, never, PicClock> = Layer.effect(
       queueUtilizationUnsafe: (fraction) => {
         queueUtilization = fraction
       },
+      restore: (totals) =>
+        Effect.sync(() => {
+          for (const name of counterNames) earlier[name] += totals[name] ?? 0
+        }),
       getStats: read,
       prometheus: Effect.map(read, (stats) => Prometheus.format(families(stats, latency)))
     })

@@ -36,6 +36,10 @@ interface Entry {
 
 /** The commands, each loaded only when it is asked for: `pic config check` must not pay for the demo's HTTP server. */
 const commands: Readonly<Record<string, Entry>> = {
+  allow: {
+    description: "Allow what a decision blocked, as narrowly as possible and for a time",
+    load: async () => rooted((await import("./exceptions.ts")).allow)
+  },
   audit: {
     description: "Verify, follow and export the evidence",
     load: async () => rooted((await import("./audit.ts")).command)
@@ -51,6 +55,10 @@ const commands: Readonly<Record<string, Entry>> = {
   doctor: {
     description: "Send canaries through every hop of the running process",
     load: async () => rooted((await import("./doctor.ts")).command)
+  },
+  exceptions: {
+    description: "List and revoke the exceptions of the running process",
+    load: async () => rooted((await import("./exceptions.ts")).exceptions)
   },
   keys: {
     description: "Manage the keyset file",

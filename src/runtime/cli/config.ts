@@ -1,11 +1,14 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { type ConfigState, decodeConfigState } from "../../domain/OperatorProtocol.ts"
 import { escapeLine } from "../../domain/Printable.ts"
 import { settings as known } from "../../domain/SettingKeys.ts"
-import { valueOf } from "../../domain/SettingsDecode.ts"
+import { valueOf, withValues } from "../../domain/SettingsDecode.ts"
 import * as PicConfig from "../../layers/config/PicConfig.ts"
-import { configFlags, configOptions, jsonFlag, loadConfig } from "./Common.ts"
+import { type ConfigFlags, configFlags, configOptions, jsonFlag, loadConfig } from "./Common.ts"
 import { BadInput } from "./Failure.ts"
+import { ask } from "./Operator.ts"
 import * as Output from "./Output.ts"
 
 const flags = { ...configFlags, json: jsonFlag }
@@ -29,9 +32,31 @@ const check = Command.make("check", flags, (input) =>
     Command.withExamples([{ command: "pic config check -c cellagent.yaml", description: "Check one file" }])
   )
 
+/** The settings of the process that runs on the storage directory; where it cannot be asked, the files are shown. */
+const ofRunning = (input: ConfigFlags): Effect.Effect<ConfigState | undefined> =>
+  ask(input, { _tag: "Config" }).pipe(
+    Effect.map((answer) =>
+      answer === undefined ? undefined : Result.getOrElse(decodeConfigState(answer), () => undefined)
+    ),
+    Effect.catch((error) =>
+      Effect.as(Output.note(`pic: the running process was not asked: ${error.message}`), undefined)
+    )
+  )
+
+/** The loaded configuration with the values that the process runs with. */
+const overlay = (loaded: PicConfig.Loaded, { origins, values }: ConfigState) => ({
+  settings: withValues(
+    loaded.settings,
+    new Map([...known.values()].flatMap(({ key }) => key in values ? [[key, values[key]] as const] : []))
+  ),
+  origins: new Map([...loaded.origins, ...Object.entries(origins)])
+})
+
 const show = Command.make("show", flags, (input) =>
   Effect.gen(function*() {
-    const { origins, settings } = yield* loadConfig(input)
+    const loaded = yield* loadConfig(input)
+    const running = yield* ofRunning(input)
+    const { origins, settings } = running === undefined ? loaded : overlay(loaded, running)
     const rows = [...known.values()].map(({ key }) => ({
       key,
       value: valueOf(settings, key),
@@ -39,14 +64,18 @@ const show = Command.make("show", flags, (input) =>
     }))
     yield* Output.result(
       input.json,
-      { settings, origins: Object.fromEntries(origins) },
+      { settings, origins: Object.fromEntries(origins), ...(running === undefined ? {} : { pid: running.pid }) },
       () =>
         Output.table(
           ["KEY", "VALUE", "FROM"],
           rows.map(({ key, origin, value }) => [key, escapeLine(String(value)), origin])
         )
     )
-  })).pipe(Command.withDescription("Show every effective value and where it came from"))
+  })).pipe(
+    Command.withDescription(
+      "Show every effective value and where it came from; of a running process, those that it runs with"
+    )
+  )
 
 /** `pic config`. */
 export const command = Command.make("config").pipe(

@@ -30,10 +30,12 @@ const seconds = (given: Option.Option<string>): Effect.Effect<{ readonly forSeco
 const renderState = (answer: Schema.Json): string => {
   const decoded = decodeRolloutState(answer)
   if (Result.isFailure(decoded)) return Output.toJson(answer)
-  const { failMode, mode, percent, weakenings } = decoded.success
+  const { failMode, mode, origins, percent, weakenings } = decoded.success
+  const from = (key: string): string => origins[key] ?? "unknown"
   return [
     mode === "observe" ? "OBSERVING: nothing is blocked" : `ENFORCING for ${percent} % of subjects`,
-    `fail mode: ${failMode}`,
+    `mode from: ${from("rollout.mode")}; percent from: ${from("rollout.percent")}`,
+    `fail mode: ${failMode}, from: ${from("cellagent.fail_mode")}`,
     ...weakenings.map(({ returnsTo, until, what }) => `${what} returns to ${returnsTo} at ${Output.time(until)}`)
   ].join("\n")
 }

@@ -1,15 +1,17 @@
 import * as Effect from "effect/Effect"
 import { unjudged } from "../../domain/Assessment.ts"
+import { Exceptions } from "../../services/Exceptions.ts"
 import { FailPolicy } from "../../services/FailPolicy.ts"
 import { ErrorRecovery } from "../../services/ErrorRecovery.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { RateLimiter } from "../../services/RateLimiter.ts"
 import { SamplingController } from "../../services/SamplingController.ts"
 import { TelemetryGenerator } from "../../services/TelemetryGenerator.ts"
+import { TraceStore } from "../../services/TraceStore.ts"
 import { DecisionEngine } from "../../services/DecisionEngine.ts"
 import { canaryFunction } from "../../domain/DoctorReport.ts"
 import { clear } from "../../domain/BackpressureSignal.ts"
-import { canaryArguments, canaryEvent, firstOf, probe, unless } from "./Probe.ts"
+import { attackArguments, canaryArguments, canaryEvent, firstOf, probe, unless } from "./Probe.ts"
 
 /** Calls after which a limiter of a disposable instance must have refused one, above its own burst. */
 const floodMargin = 1.5
@@ -127,8 +129,43 @@ const engine = probe(
   })
 )
 
+const exceptions = probe(
+  "Exceptions",
+  "an anomaly passes by its exception, and no longer once that is revoked",
+  Effect.gen(function*() {
+    const decisions = yield* DecisionEngine
+    const service = yield* Exceptions
+    const owner = "pic doctor"
+    const found = {
+      detector: "shape",
+      path: "0",
+      expected: "a canary",
+      seen: "argument 1: a canary",
+      pValue: 1e-9
+    } as const
+    const anomaly = { ...unjudged("ready"), score: 100, pValue: 1e-9, findings: [found] }
+    const judge = Effect.map(
+      canaryEvent(attackArguments),
+      (event) => ({ event, decision: decisions.decideUnsafe(event, anomaly, false) })
+    )
+    const first = yield* judge
+    ;(yield* TraceStore).appendUnsafe(first)
+    const { id } = yield* service.allow({ decisionId: first.decision.id, seconds: 60, reason: "doctor canary", owner })
+    const during = yield* judge
+    const listed = (yield* service.list).find((one) => one.id === id)
+    yield* service.revoke(id, owner)
+    const after = yield* judge
+    return firstOf(
+      unless(listed?.fn === canaryFunction, "an exception that was made is not listed"),
+      unless(during.decision.source === "exception", "what an exception covers is still called anomalous"),
+      unless(listed?.hits === 1, "the use of an exception is not counted"),
+      unless(after.decision.wouldBlock, "a revoked exception still holds")
+    )
+  })
+)
+
 /** Proofs of the agent's side and of the decision tables. */
-export const probes = [describe, limiter(false), sampling(false), failures, recovery, engine]
+export const probes = [describe, limiter(false), sampling(false), failures, recovery, engine, exceptions]
 
 /** Proofs that leave a limiter without tokens and a sampling rate that recovers slowly. */
 export const disturbing = [sampling(true), limiter(true)]

@@ -1,19 +1,30 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { AuditBody, AuditKind } from "../../domain/audit/AuditRecord.ts"
-import { type OperatorCommand, type OperatorReply, weakeningSecondsDefault } from "../../domain/OperatorProtocol.ts"
+import { isoTime } from "../../domain/AuditExport.ts"
+import { type Exception, inWords } from "../../domain/Exceptions.ts"
+import {
+  type ExceptionInfo,
+  type OperatorCommand,
+  type OperatorReply,
+  weakeningSecondsDefault
+} from "../../domain/OperatorProtocol.ts"
+import type { Watched } from "../../domain/RunningChange.ts"
+import { settings as knownSettings } from "../../domain/SettingKeys.ts"
+import { valueOf } from "../../domain/SettingsDecode.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
 import { BrainCore } from "../../services/BrainCore.ts"
 import { CellAgent } from "../../services/CellAgent.ts"
+import { Exceptions, type ExceptionsError } from "../../services/Exceptions.ts"
+import { PicClock } from "../../services/PicClock.ts"
 import { PicConfig, type RuntimeChange } from "../../services/PicConfig.ts"
 import { PicHealth } from "../../services/PicHealth.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
+import { Weakenings } from "../../services/Weakenings.ts"
 import * as Doctor from "../Doctor.ts"
-import * as Weakenings from "./Weakenings.ts"
 
 /** Most profiles in a status: beyond it the reply would outgrow its limit; the total is told. */
 export const profilesMax = 1_000
@@ -21,11 +32,16 @@ export const profilesMax = 1_000
 const refused = (message: string): OperatorReply => ({ _tag: "Refused", message })
 const done = (result: unknown): OperatorReply => ({ _tag: "Done", result: result as Schema.Json })
 
+const infoOf = (exception: Exception): ExceptionInfo => {
+  const { patterns: _, ...rest } = exception
+  return { ...rest, covers: inWords(exception) }
+}
+
 /** Makes the function that carries commands out. Changes are made one after the other. */
 export const make: Effect.Effect<
   (command: OperatorCommand) => Effect.Effect<OperatorReply>,
   never,
-  Doctor.Services | Scope.Scope
+  Doctor.Services | Weakenings
 > = Effect.gen(function*() {
   const config = yield* PicConfig
   const audit = yield* AuditLogger
@@ -34,7 +50,9 @@ export const make: Effect.Effect<
   const agent = yield* CellAgent
   const brain = yield* BrainCore
   const profiler = yield* BaselineProfiler
-  const weakenings = yield* Weakenings.make
+  const exceptions = yield* Exceptions
+  const clock = yield* PicClock
+  const weakenings = yield* Weakenings
   const turn = yield* Semaphore.make(1)
   const doctor = yield* Effect.context<Doctor.Services>()
 
@@ -44,7 +62,11 @@ export const make: Effect.Effect<
 
   const rolloutState = Effect.gen(function*() {
     const { cellagent, rollout } = config.settingsUnsafe()
-    return { ...rollout, failMode: cellagent.fail_mode, weakenings: yield* weakenings.list }
+    const all = yield* config.origins
+    const origins = Object.fromEntries(
+      ["rollout.mode", "rollout.percent", "cellagent.fail_mode"].map((key) => [key, all.get(key) ?? "default"])
+    )
+    return { ...rollout, failMode: cellagent.fail_mode, origins, weakenings: yield* weakenings.list }
   })
 
   const status = Effect.gen(function*() {
@@ -65,7 +87,7 @@ export const make: Effect.Effect<
    * change that strengthens goes ahead, since refusing it would leave the weaker state.
    */
   const change = (
-    what: Weakenings.Watched,
+    what: Watched,
     wanted: RuntimeChange,
     forSeconds: number | undefined
   ): Effect.Effect<OperatorReply> =>
@@ -93,7 +115,12 @@ export const make: Effect.Effect<
           "nothing was changed: the change weakens the protection and its audit record could not be written"
         )
       }
-      const applied = yield* Effect.result(config.change(wanted))
+      const applied = yield* Effect.result(
+        config.change(
+          wanted,
+          () => weaker ? `runtime, until ${isoTime(clock.nowUnsafe() + seconds * 1000)}` : "runtime"
+        )
+      )
       if (Result.isFailure(applied)) {
         yield* record("operator", { ...body, refused: applied.failure.message })
         return refused(applied.failure.message)
@@ -102,6 +129,17 @@ export const make: Effect.Effect<
       yield* record("operator", { ...body, done: true })
       return done(yield* rolloutState)
     }).pipe(turn.withPermits(1))
+
+  const effective = Effect.gen(function*() {
+    const settings = config.settingsUnsafe()
+    const values = Object.fromEntries(Array.from(knownSettings.keys(), (key) => [key, valueOf(settings, key)]))
+    return { pid: process.pid, values, origins: Object.fromEntries(yield* config.origins) }
+  })
+  const ofException = (result: Effect.Effect<Exception, ExceptionsError>): Effect.Effect<OperatorReply> =>
+    Effect.match(result, {
+      onSuccess: (exception) => done(infoOf(exception)),
+      onFailure: (error) => refused(error.message)
+    })
 
   return (command) => {
     switch (command._tag) {
@@ -119,6 +157,17 @@ export const make: Effect.Effect<
       }
       case "ModeSet":
         return change("fail_mode", { fail_mode: command.failMode }, command.forSeconds)
+      case "Config":
+        return Effect.andThen(record("operator", { action: "config show" }), Effect.map(effective, done))
+      case "Allow":
+        return ofException(exceptions.allow({ ...command, seconds: command.forSeconds }))
+      case "ExceptionRevoke":
+        return ofException(exceptions.revoke(command.id, command.owner))
+      case "ExceptionsList":
+        return Effect.andThen(
+          record("operator", { action: "exceptions list" }),
+          Effect.map(exceptions.list, (list) => done(list.map(infoOf)))
+        )
       case "Doctor":
         return Effect.andThen(
           record("operator", { action: "doctor", note: "a forged and a replayed canary follow and must be refused" }),

@@ -7,6 +7,7 @@ import * as Path from "node:path"
 import { escapeLine } from "../../domain/Printable.ts"
 import { Alerts } from "../../services/Alerts.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
+import type { Weakenings } from "../../services/Weakenings.ts"
 import type * as Doctor from "../Doctor.ts"
 import * as OperatorActions from "./OperatorActions.ts"
 import * as OperatorSession from "./OperatorSession.ts"
@@ -88,7 +89,7 @@ const open = Effect.fnUntraced(function*(path: string) {
  * Layer with the operator socket of the process, `operator.sock` in the storage directory. Where it cannot be opened the
  * application runs on without it, and an alert says so.
  */
-export const layer: Layer.Layer<never, never, Doctor.Services> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Doctor.Services | Weakenings> = Layer.effectDiscard(
   Effect.gen(function*() {
     const config = yield* PicConfig
     const alerts = yield* Alerts

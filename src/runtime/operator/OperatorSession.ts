@@ -17,6 +17,7 @@ import {
   replyBytesMax,
   requestBytesMax
 } from "../../domain/OperatorProtocol.ts"
+import { Alerts } from "../../services/Alerts.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
@@ -30,6 +31,9 @@ export const commandTimeout = "60 seconds"
 /** Least time between two audit records of refused commands, in ms: refusals must not be a way to fill the disk. */
 export const refusalRecordIntervalMs = 1_000
 
+/** Refusals that mean that somebody without the key tried. */
+const isForged = (reason: string): boolean => reason === "unknown key" || reason === "bad signature"
+
 type Serve = (socket: Net.Socket) => void
 
 /**
@@ -38,17 +42,24 @@ type Serve = (socket: Net.Socket) => void
  */
 export const make = Effect.fnUntraced(function*(
   actions: (command: OperatorCommand) => Effect.Effect<OperatorReply>
-): Effect.fn.Return<Serve, never, CryptoCore | KeyManager | PicMetrics | AuditLogger | PicClock | Scope.Scope> {
+): Effect.fn.Return<
+  Serve,
+  never,
+  CryptoCore | KeyManager | PicMetrics | AuditLogger | PicClock | Alerts | Scope.Scope
+> {
   const crypto = yield* CryptoCore
   const keys = yield* KeyManager
   const metrics = yield* PicMetrics
   const audit = yield* AuditLogger
   const clock = yield* PicClock
+  const alerts = yield* Alerts
   const fork = yield* FiberSet.makeRuntime()
   let recordedAt = Number.NEGATIVE_INFINITY
 
   const refuse = (socket: Net.Socket, reason: string): void => {
     metrics.incrementUnsafe("security_violations")
+    if (isForged(reason)) metrics.incrementUnsafe("attacks_forged")
+    alerts.raiseUnsafe("security_violation", `a command at the operator socket was refused: ${reason}`)
     if (clock.nowUnsafe() - recordedAt >= refusalRecordIntervalMs) {
       recordedAt = clock.nowUnsafe()
       audit.recordUnsafe("violation", { where: "operator socket", reason })
