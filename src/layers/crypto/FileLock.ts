@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite"
 import { failed, fileMode, PrivateFileError } from "./PrivateFile.ts"
 
 /** How long a lock of another process is waited for, in tries; its holder needs milliseconds. */
-const wait = { times: 250, interval: "20 millis" } as const
+const wait = { times: 1_000, interval: "5 millis" } as const
 /** SQLITE_BUSY: somebody else holds the lock. */
 const busyCode = 5
 
