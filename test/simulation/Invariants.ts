@@ -1,14 +1,20 @@
 import { type Accounting, balanced } from "../../src/domain/Accounting.ts"
+import { defaults } from "../../src/domain/Settings.ts"
+import { evidenceSlackMs } from "../../src/layers/agent/BrainConnector.ts"
 import { FailureClass } from "../../src/domain/FailureClass.ts"
 import * as FailTable from "../../src/domain/FailTable.ts"
 import type { Disk } from "./Store.ts"
 import { type Call, hostile, type Witness } from "./Witness.ts"
 
 /**
- * No caller waits longer than this, in ms: the deadline of 50 ms, or the 60 ms of a brain in the same process, then the
- * 50 ms for evidence of a block that the agent made itself.
+ * No caller waits longer than this, in ms: for a remote brain until the deadline; for one in the same process, whose answer is
+ * only ever late, until its evidence may be and some more; then for the evidence of a block that the agent made itself.
  */
-export const answerMsMax = 111
+export const answerMsMax = (inProcess: boolean): number => {
+  const { audit, cellagent } = defaults
+  const verdict = inProcess ? Math.max(cellagent.deadline_ms, audit.wait_ms + evidenceSlackMs) : cellagent.deadline_ms
+  return verdict + audit.wait_ms + 1
+}
 
 /** The state of the system at the end of a step. */
 export interface Moment {
@@ -61,22 +67,23 @@ const checkVerdict = (call: Call): string | undefined => {
   return undefined
 }
 
-const checkRun = (call: Call, now: number): string | undefined => {
+const checkRun = (call: Call, now: number, msMax: number): string | undefined => {
   const { decision } = call
   if (call.ran > 1) return `ran ${call.ran} times`
   if (call.ran === 1 && decision?.action !== "allow") return "ran without an allow"
   if (!call.enforcing && call.ran !== 1 && !call.interrupted) return "an observed call did not run at once"
   if (call.answeredAt === undefined) {
-    return now - call.startedAt > answerMsMax ? `is not answered after ${now - call.startedAt} ms` : undefined
+    return now - call.startedAt > msMax ? `is not answered after ${msMax} ms` : undefined
   }
-  if (call.answeredAt - call.startedAt > answerMsMax) return `waited ${call.answeredAt - call.startedAt} ms`
+  if (call.answeredAt - call.startedAt > msMax) return `waited ${call.answeredAt - call.startedAt} ms`
   if (call.interrupted || decision === undefined) return undefined
   const expected = decision.action === "allow" ? "ran" : "blocked"
   return call.outcome === expected ? undefined : `was told ${decision.action} but ${call.outcome}`
 }
 
 /** Looks at the system after every step; what it complains of is a broken promise. */
-export const makeChecker = (witness: Witness, disk: Disk) => {
+export const makeChecker = (witness: Witness, disk: Disk, inProcess: boolean) => {
+  const msMax = answerMsMax(inProcess)
   const settled = new Set<number>()
   const complaints = new Set<string>()
 
@@ -87,7 +94,9 @@ export const makeChecker = (witness: Witness, disk: Disk) => {
     for (const call of witness.calls) {
       if (settled.has(call.n)) continue
       const records = disk.durable.get(call.decision?.id ?? "") ?? 0
-      for (const check of [checkTable(call), checkBlock(call, records), checkVerdict(call), checkRun(call, now)]) {
+      for (
+        const check of [checkTable(call), checkBlock(call, records), checkVerdict(call), checkRun(call, now, msMax)]
+      ) {
         if (check !== undefined) complaints.add(`call ${call.n} of ${call.fn}: ${check}`)
       }
       if (call.answeredAt !== undefined) settled.add(call.n)

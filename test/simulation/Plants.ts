@@ -165,7 +165,9 @@ export const plants: ReadonlyArray<Plant> = [
           return BrainConnector.of({
             ...inner,
             sendEventUnsafe: (event, policy) =>
-              ++asked === 30 ? Effect.delay(inner.sendEvent(event, policy), 400) : inner.sendEventUnsafe(event, policy)
+              ++asked === 30
+                ? Effect.delay(inner.sendEvent(event, policy), 4_000)
+                : inner.sendEventUnsafe(event, policy)
           })
         })
       ).pipe(Layer.provide(parts.BrainConnector))

@@ -110,8 +110,9 @@ const schedule = Effect.fnUntraced(function*(options: {
   readonly disk: Disk
   readonly chaos: ChaosLink.ChaosLink
   readonly stepClock: (ms: number) => void
+  readonly inProcess: boolean
 }) {
-  const { chaos, disk, random, steps, stepClock, witness } = options
+  const { chaos, disk, inProcess, random, steps, stepClock, witness } = options
   const agent = yield* CellAgent
   const brain = yield* BrainCore
   const config = yield* PicConfig
@@ -119,7 +120,7 @@ const schedule = Effect.fnUntraced(function*(options: {
   const keys = yield* KeyManager
   const now = Clock.currentTimeNanos.pipe(Effect.map((nanos) => Number(nanos) / 1e6))
   witness.watchMode(() => config.settingsUnsafe().cellagent.fail_mode)
-  const checker = makeChecker(witness, disk)
+  const checker = makeChecker(witness, disk, inProcess)
   const trace = createHash("sha256")
   const happened: Record<string, number> = {}
   const application = makeApplication(witness)
@@ -256,7 +257,8 @@ const program = ({ plant, seed, steps }: Options): Effect.Effect<Report, unknown
     const disk = makeDisk()
     const witness = makeWitness(disk)
     // Every second seed as over a network: with retries and the deadline of a remote brain.
-    const chaos = ChaosLink.make({ seed, ...(seed % 2 === 0 ? {} : { kind: "chaos" }) })
+    const inProcess = seed % 2 === 0
+    const chaos = ChaosLink.make({ seed, ...(inProcess ? {} : { kind: "chaos" }) })
     const { clock, step } = yield* makeSteppingClock
     const planted: Overrides = plant?.(disk) ?? {}
     const system = PicTest.layerWith({
@@ -277,7 +279,7 @@ const program = ({ plant, seed, steps }: Options): Effect.Effect<Report, unknown
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(system, scope)
       const report = yield* Effect.provideContext(
-        schedule({ steps, random, witness, disk, chaos, stepClock: step }),
+        schedule({ steps, random, witness, disk, chaos, stepClock: step, inProcess }),
         context
       )
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
