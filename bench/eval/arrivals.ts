@@ -1,5 +1,7 @@
 import * as Path from "node:path"
+import { Arena } from "../../src/domain/detect/Arena.ts"
 import { RateModel } from "../../src/domain/detect/RateModel.ts"
+import { SubjectRates } from "../../src/domain/detect/SubjectRates.ts"
 import { atMost, binomialQuantile, type EvalRow, readLines } from "./report.ts"
 
 /** False alarms of the rate model alone on real, bursty arrivals. */
@@ -8,7 +10,7 @@ export const evaluateArrivals = (folder: string): ReadonlyArray<EvalRow> => {
     1e12 + Number(line.split(",")[0]) * 1000
   )
   const half = 1e12 + (times.at(-1)! - 1e12) / 2
-  const model = new RateModel()
+  const model = new RateModel(new Arena(), new SubjectRates())
   const evidence: Array<number> = []
   let frozen = false
   for (const time of times) {

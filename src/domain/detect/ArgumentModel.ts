@@ -1,20 +1,21 @@
 import { type ArgumentFeatures, argumentTypes } from "../CallFeatures.ts"
 import { symbolName } from "../features/Symbols.ts"
+import { type Arena, type Block, writeBlock } from "./Arena.ts"
+import * as Layout from "./ArgumentRecord.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import type { CountTable } from "./CountTable.ts"
-import { Extremes } from "./Extremes.ts"
+import { endEvidence, endWords, pushEnd } from "./Extremes.ts"
 import { type Findings, placeName } from "./Findings.ts"
-import { GramModel } from "./GramModel.ts"
-import { Novelty } from "./Novelty.ts"
-import { ShapeModel } from "./ShapeModel.ts"
-import { TailSample } from "./TailSample.ts"
+import { gramSurprise, learnGrams } from "./GramModel.ts"
+import { distinctValues, learnValue, novelty } from "./Novelty.ts"
+import { learnShape, shapeSurprise } from "./ShapeModel.ts"
+import { fitTails, pushScores, tailAbove, tailsFit } from "./TailSample.ts"
 import { TopFive } from "./TopFive.ts"
 
 /** A type that an argument never had counts as a tenth of a call: types change with deployments, not with traffic. */
 const typePrior = 0.1
 /** Smallest excess that counts: of shape surprise and mean gram surprise (nats), of sizes and magnitudes (log scale). */
-const shapeScaleMin = 1
-const gramScaleMin = 0.3
+const scaleMin = [1, 0.3] as const
 const rangeScaleMin = 0.5
 /**
  * Decades taken from the evidence of sizes and magnitudes: records happen to honest callers all the time, so among the
@@ -29,179 +30,236 @@ const masks = 3
 const saltOf = (index: number, model: number): number => Math.imul(index * 16 + model + 1, 0x27d4eb2f)
 
 const top = new TopFive()
+/** The two scores of a text, for the tails. */
+const scores: [number, number] = [0, 0]
 
 /** Numbers on a scale where equal ratios are equal steps, both signs. */
 const logScale = (value: number): number => Math.sign(value) * Math.log1p(Math.abs(value))
 
-/** The learned model of one argument, or of one field of a nested one. */
+/** The learned model of one argument, or of one field of a nested one: its numbers lie in one block of the arena. */
 export class ArgumentModel {
+  readonly #arena: Arena
   readonly #table: CountTable
   readonly #index: number
-  /** Values learned of each type, by its code. */
-  readonly #types: Array<number> = []
-  #count = 0
-  #shape: ShapeModel | undefined
-  #shapeTail: TailSample | undefined
-  #grams: GramModel | undefined
-  #gramTail: TailSample | undefined
-  #values: Novelty | undefined
-  #masks: Novelty | undefined
-  #sizes: Extremes | undefined
-  #magnitudes: Extremes | undefined
+  #record: Block
+  /** Scores of the newest values, while the tails are learned. */
+  #ring: Block | undefined
 
   /** `table` is the function's, `index` the number of the argument in it. */
-  constructor(table: CountTable, index: number) {
+  constructor(arena: Arena, table: CountTable, index: number) {
+    this.#arena = arena
     this.#table = table
     this.#index = index
-    for (let i = 0; i < argumentTypes.length; i++) this.#types.push(0)
+    this.#record = arena.allocate(Layout.fixedWords)
   }
 
   /** Values learned. */
   get count(): number {
-    return this.#count
+    return this.#word(Layout.counted)
   }
 
   get bytes(): number {
-    return 800 + (this.#shapeTail?.bytes ?? 0) + (this.#gramTail?.bytes ?? 0)
+    return 160 + 4 * (this.#record.size + (this.#ring?.size ?? 0))
+  }
+
+  #word(at: number): number {
+    return this.#record.words[this.#record.at + at]!
+  }
+
+  #add(at: number): number {
+    const words = this.#record.words
+    const place = this.#record.at + at
+    return words[place] = words[place]! + 1
+  }
+
+  /** Where a section lies in the words of the chunk; -1: it is not there. */
+  #section(section: 0 | 1 | 2 | 3): number {
+    const at = Layout.sectionAt(this.#record, section)
+    return at === 0 ? -1 : this.#record.at + at
+  }
+
+  #made(section: 0 | 1 | 2 | 3): number {
+    if (Layout.sectionAt(this.#record, section) === 0) {
+      this.#record = Layout.withSection(this.#arena, this.#record, section)
+    }
+    return this.#section(section)
+  }
+
+  /** Values learned of a type. */
+  #ofType(type: number): number {
+    if (this.#word(Layout.firstType) === type) return this.#word(Layout.firstCount)
+    const others = this.#section(Layout.types)
+    return others < 0 ? 0 : this.#record.words[others + type]!
+  }
+
+  #learnType(type: number): void {
+    if (this.#add(Layout.counted) === 1) this.#record.words[this.#record.at + Layout.firstType] = type
+    if (this.#word(Layout.firstType) === type) {
+      this.#add(Layout.firstCount)
+      return
+    }
+    const others = this.#made(Layout.types)
+    this.#record.words[others + type] = this.#record.words[others + type]! + 1
   }
 
   /** Learns one value. The samples take its surprise before the models learn it. */
   learn(value: ArgumentFeatures): void {
-    const type = typeCode(value)
-    this.#types[type] = this.#types[type]! + 1
-    this.#count++
-    if (value.type === "string") {
-      this.#learnText(value)
-    } else if (value.shape !== "") {
-      ;(this.#masks ??= this.#novelty(masks)).learn(formOf(value))
+    this.#learnType(typeCode(value))
+    if (value.type === "string") this.#learnText(value)
+    else if (value.shape !== "") this.#learnValue(masks, Layout.masks, formOf(value))
+    if (value.value !== 0) this.#learnValue(values, Layout.values, value.value)
+    const learning = this.#word(Layout.frozen) === 0
+    if (hasSize(value) || value.size !== 0 || this.#word(Layout.sizeCount) > 0) {
+      if (learning) this.#learnEnds(Layout.sizes, Layout.sizeCount, Math.log1p(value.size))
     }
-    if (value.value !== 0) (this.#values ??= this.#novelty(values)).learn(value.value)
-    if (value.size !== 0 || this.#sizes !== undefined || hasSize(value)) {
-      ;(this.#sizes ??= new Extremes()).push(Math.log1p(value.size))
+    if (learning && hasMagnitude(value)) {
+      this.#learnEnds(Layout.magnitudes, Layout.magnitudeCount, logScale(value.magnitude))
     }
-    if (hasMagnitude(value)) (this.#magnitudes ??= new Extremes()).push(logScale(value.magnitude))
   }
 
   #learnText(value: ArgumentFeatures): void {
-    if (this.#shape === undefined) {
-      this.#shape = new ShapeModel(this.#table, saltOf(this.#index, shapes))
-      this.#grams = new GramModel(this.#table, saltOf(this.#index, grams))
-      this.#shapeTail = new TailSample(shapeScaleMin)
-      this.#gramTail = new TailSample(gramScaleMin)
+    if (this.#word(Layout.frozen) === 0) {
+      const at = this.#made(Layout.tails)
+      scores[0] = this.#shapeScore(value)
+      scores[1] = this.#gramScore(value)
+      this.#ring = pushScores(this.#arena, this.#ring, this.#record, at, scores, scaleMin)
     }
-    this.#shapeTail?.push(this.#shapeScore(value))
-    this.#gramTail?.push(this.#gramScore(value))
-    this.#shape.learn(value.shape)
-    this.#grams?.learn(value.grams)
-    if (value.mask !== 0) (this.#masks ??= this.#novelty(masks)).learn(value.mask)
+    const { at, words } = this.#record
+    learnShape(this.#table, saltOf(this.#index, shapes), words, at + Layout.shape, value.shape)
+    learnGrams(this.#table, saltOf(this.#index, grams), words, at + Layout.grams, value.grams)
+    if (value.mask !== 0) this.#learnValue(masks, Layout.masks, value.mask)
   }
 
-  #novelty(model: number): Novelty {
-    return new Novelty(this.#table, saltOf(this.#index, model))
+  #learnValue(model: number, at: number, hash: number): void {
+    const { at: base, floats, words } = this.#record
+    learnValue(this.#table, saltOf(this.#index, model), words, floats, base + at, hash)
+  }
+
+  #learnEnds(section: 1 | 2, count: number, value: number): void {
+    const at = this.#made(section)
+    const before = this.#add(count) - 1
+    pushEnd(this.#record.floats, at, before, value)
+    pushEnd(this.#record.floats, at + endWords, before, -value)
   }
 
   /** Ends learning of what is normal; counts go on. */
   freeze(): void {
-    this.#shapeTail?.freeze()
-    this.#gramTail?.freeze()
-    this.#sizes?.freeze()
-    this.#magnitudes?.freeze()
+    const { at, words } = this.#record
+    if (words[at + Layout.frozen] !== 0) return
+    words[at + Layout.frozen] = 1
+    if (this.#ring === undefined) return
+    fitTails(this.#ring, this.#record, this.#section(Layout.tails), scaleMin)
+    this.#arena.free(this.#ring)
+    this.#ring = undefined
   }
 
   #shapeScore(value: ArgumentFeatures): number {
     top.clear()
-    this.#shape?.surprise(value.shape, top)
+    const { at, words } = this.#record
+    shapeSurprise(this.#table, saltOf(this.#index, shapes), words, at + Layout.shape, value.shape, top)
     return top.sum
   }
 
   #gramScore(value: ArgumentFeatures): number {
-    return this.#grams?.surprise(value.grams) ?? 0
+    const { at, words } = this.#record
+    return gramSurprise(this.#table, saltOf(this.#index, grams), words, at + Layout.grams, value.grams)
+  }
+
+  #novelty(model: number, at: number, hash: number): number {
+    const { at: base, floats, words } = this.#record
+    return novelty(this.#table, saltOf(this.#index, model), words, floats, base + at, hash)
   }
 
   /** Decades of evidence against a value; with `findings`, also in words. */
   evidence(value: ArgumentFeatures, findings: Findings | undefined): number {
-    if (this.#count === 0) return 0
+    const count = this.count
+    if (count === 0) return 0
     let most = 0
-    const known = this.#types[typeCode(value)]!
-    if (known !== this.#count) {
-      most = Math.log10((this.#count + 1) / (known + typePrior))
+    const known = this.#ofType(typeCode(value))
+    if (known !== count) {
+      most = Math.log10((count + 1) / (known + typePrior))
       if (findings !== undefined) this.#explainType(value, most, findings)
     }
     if (known === 0) return most
     if (value.type === "string") most = Math.max(most, this.#text(value, findings))
     const form = value.type === "string" ? value.mask : value.shape === "" ? 0 : formOf(value)
-    if (form !== 0 && this.#masks !== undefined) {
-      const mask = this.#masks.evidence(form)
-      findings?.add(
-        "mask",
-        value.path,
-        mask,
-        `one of ${this.#masks.distinct} formats`,
-        `${placeName(value.path)}: a new format`
-      )
+    if (form !== 0) {
+      const mask = this.#novelty(masks, Layout.masks, form)
       if (mask > most) most = mask
+      if (findings !== undefined) this.#explainMask(value, mask, findings)
     }
-    if (value.value !== 0 && this.#values !== undefined) {
-      const novelty = this.#values.evidence(value.value)
-      if (novelty > most) most = novelty
-      if (findings !== undefined) this.#explainNovelty(value, novelty, findings)
+    if (value.value !== 0) {
+      const unseen = this.#novelty(values, Layout.values, value.value)
+      if (unseen > most) most = unseen
+      if (findings !== undefined) this.#explainNovelty(value, unseen, findings)
     }
-    return Math.max(most, this.#range(value, findings))
+    if (hasMagnitude(value)) most = Math.max(most, this.#magnitude(value, findings))
+    return value.size !== 0 || hasSize(value) ? Math.max(most, this.#size(value, findings)) : most
   }
 
   /** Shape and grams of a string: they look at the same characters, so the stronger one speaks. */
   #text(value: ArgumentFeatures, findings: Findings | undefined): number {
-    if (this.#shapeTail === undefined || this.#gramTail === undefined) return 0
-    const shape = this.#shapeTail.above(this.#shapeScore(value))
-    const grams = this.#gramTail.above(this.#gramScore(value))
+    const at = this.#section(Layout.tails)
+    if (at < 0) return 0
+    const shape = tailAbove(this.#record, at, 0, this.#shapeScore(value))
+    const grams = tailAbove(this.#record, at, 1, this.#gramScore(value))
     if (findings !== undefined) {
       if (shape > 0) this.#explainShape(value, shape, findings)
-      const seen = `${placeName(value.path)}: character sequences unusual in ${this.#count} learned calls`
+      const seen = `${placeName(value.path)}: character sequences unusual in ${this.count} learned calls`
       findings.add("grams", value.path, grams, "character sequences seen before", seen)
     }
     return shape > grams ? shape : grams
   }
 
-  /** Size and magnitude against both ends of what was seen. */
-  #range(value: ArgumentFeatures, findings: Findings | undefined): number {
-    let most = 0
-    const sizes = this.#sizes
-    if (sizes !== undefined && (value.size !== 0 || hasSize(value))) {
-      const scaled = Math.log1p(value.size)
-      const beyond = Math.max(sizes.above(scaled, rangeScaleMin), sizes.below(scaled, rangeScaleMin))
-      most = Math.max(0, beyond - rangeDiscount)
-      if (findings !== undefined) {
-        const expected = `size ${Math.round(Math.expm1(sizes.smallest))} to ${Math.round(Math.expm1(sizes.largest))}`
-        findings.add("size", value.path, most, expected, `${placeName(value.path)}: size ${value.size}`)
-      }
-    }
-    const magnitudes = this.#magnitudes
-    if (magnitudes !== undefined && hasMagnitude(value)) {
-      const scaled = logScale(value.magnitude)
-      const beyond = Math.max(magnitudes.above(scaled, rangeScaleMin), magnitudes.below(scaled, rangeScaleMin))
-      const magnitude = Math.max(0, beyond - rangeDiscount)
-      if (magnitude > most) most = magnitude
-      if (findings !== undefined) {
-        const expected = `${unscale(magnitudes.smallest)} to ${unscale(magnitudes.largest)}`
-        findings.add("magnitude", value.path, magnitude, expected, `${placeName(value.path)}: ${value.magnitude}`)
-      }
-    }
-    return most
+  /** A number against both ends of what was seen. */
+  #beyond(at: number, count: number, value: number): number {
+    const floats = this.#record.floats
+    const above = endEvidence(floats, at, count, value, rangeScaleMin)
+    const below = above > 0 ? 0 : endEvidence(floats, at + endWords, count, -value, rangeScaleMin)
+    return Math.max(0, above - rangeDiscount, below - rangeDiscount)
+  }
+
+  #size(value: ArgumentFeatures, findings: Findings | undefined): number {
+    const at = this.#section(Layout.sizes)
+    if (at < 0) return 0
+    const evidence = this.#beyond(at, this.#word(Layout.sizeCount), Math.log1p(value.size))
+    if (findings === undefined || evidence === 0) return evidence
+    const floats = this.#record.floats
+    const expected = `size ${Math.round(Math.expm1(-floats[at + endWords]!))} to ${Math.round(Math.expm1(floats[at]!))}`
+    findings.add("size", value.path, evidence, expected, `${placeName(value.path)}: size ${value.size}`)
+    return evidence
+  }
+
+  #magnitude(value: ArgumentFeatures, findings: Findings | undefined): number {
+    const at = this.#section(Layout.magnitudes)
+    if (at < 0) return 0
+    const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), logScale(value.magnitude))
+    if (findings === undefined || evidence === 0) return evidence
+    const floats = this.#record.floats
+    const expected = `${unscale(-floats[at + endWords]!)} to ${unscale(floats[at]!)}`
+    findings.add("magnitude", value.path, evidence, expected, `${placeName(value.path)}: ${value.magnitude}`)
+    return evidence
+  }
+
+  #explainMask(value: ArgumentFeatures, evidence: number, findings: Findings): void {
+    const known = distinctValues(this.#record.words, this.#record.at + Layout.masks)
+    findings.add("mask", value.path, evidence, `one of ${known} formats`, `${placeName(value.path)}: a new format`)
   }
 
   #explainNovelty(value: ArgumentFeatures, evidence: number, findings: Findings): void {
-    const seen = `${placeName(value.path)}: a value never seen in ${this.#count} learned calls`
-    findings.add("novelty", value.path, evidence, `one of ${this.#values?.distinct ?? 0} known values`, seen)
+    const seen = `${placeName(value.path)}: a value never seen in ${this.count} learned calls`
+    const known = distinctValues(this.#record.words, this.#record.at + Layout.values)
+    findings.add("novelty", value.path, evidence, `one of ${known} known values`, seen)
   }
 
   #explainType(value: ArgumentFeatures, evidence: number, findings: Findings): void {
-    const seen = argumentTypes.filter((_, code) => this.#types[code]! > 0).join(", ")
+    const seen = argumentTypes.filter((_, code) => this.#ofType(code) > 0).join(", ")
     findings.add(
       "type",
       value.path,
       evidence,
       seen,
-      `${placeName(value.path)}: ${value.type}, never seen in ${this.#count} learned calls`
+      `${placeName(value.path)}: ${value.type}, never seen in ${this.count} learned calls`
     )
   }
 
@@ -216,53 +274,29 @@ export class ArgumentModel {
       const part = `${symbol} ${before}`
       if (!parts.includes(part)) parts.push(part)
     }
-    const seen = `${placeName(value.path)}: ${parts.join("; ")}: unusual in ${this.#count} learned calls`
+    const seen = `${placeName(value.path)}: ${parts.join("; ")}: unusual in ${this.count} learned calls`
     findings.add("shape", value.path, evidence, "forms seen before", seen)
   }
 
-  write(writer: Writer): void {
-    writer.words(Uint32Array.from(this.#types))
-    writer.u32(this.#count)
-    for (const part of this.#parts()) {
-      writer.u32(part === undefined ? 0 : 1)
-      part?.write(writer)
-    }
+  /** Gives the memory back. */
+  release(): void {
+    this.#arena.free(this.#record)
+    if (this.#ring !== undefined) this.#arena.free(this.#ring)
   }
 
-  #parts(): ReadonlyArray<{ readonly write: (writer: Writer) => void } | undefined> {
-    return [
-      this.#shape,
-      this.#shapeTail,
-      this.#grams,
-      this.#gramTail,
-      this.#values,
-      this.#masks,
-      this.#sizes,
-      this.#magnitudes
-    ]
+  write(writer: Writer): void {
+    writeBlock(writer, this.#record)
+    writer.u32(this.#ring === undefined ? 0 : 1)
+    if (this.#ring !== undefined) writeBlock(writer, this.#ring)
   }
 
   read(reader: Reader): void {
-    const types = reader.words()
-    if (types.length !== this.#types.length) reader.refuse("argument types")
-    types.forEach((count, code) => {
-      this.#types[code] = count
-    })
-    this.#count = reader.u32()
-    const part = <A extends { readonly read: (reader: Reader) => void }>(make: () => A): A | undefined => {
-      if (reader.u32() === 0) return undefined
-      const made = make()
-      made.read(reader)
-      return made
-    }
-    this.#shape = part(() => new ShapeModel(this.#table, saltOf(this.#index, shapes)))
-    this.#shapeTail = part(() => new TailSample(shapeScaleMin))
-    this.#grams = part(() => new GramModel(this.#table, saltOf(this.#index, grams)))
-    this.#gramTail = part(() => new TailSample(gramScaleMin))
-    this.#values = part(() => this.#novelty(values))
-    this.#masks = part(() => this.#novelty(masks))
-    this.#sizes = part(() => new Extremes())
-    this.#magnitudes = part(() => new Extremes())
+    this.#arena.free(this.#record)
+    this.#record = this.#arena.read(reader)
+    this.#ring = reader.u32() === 0 ? undefined : this.#arena.read(reader)
+    if (!Layout.sectionsFit(this.#record)) reader.refuse("argument record")
+    const at = this.#section(Layout.tails)
+    if (at < 0 ? this.#ring !== undefined : !tailsFit(this.#record, at, this.#ring)) reader.refuse("tails")
   }
 }
 

@@ -1,3 +1,4 @@
+import { type Arena, type Block, writeBlock } from "./Arena.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 
 /** Most scores kept; at the default false-positive budget of 1 in 1000 the largest two decide. */
@@ -24,39 +25,42 @@ export interface Tail {
  * fitted to the k largest (shape 1/2k), which is the more careful the fewer they are; the answer says so.
  */
 export class ScoreSample {
-  readonly #sorted: Float64Array
+  readonly #scores: Float32Array
+  readonly #at: number
+  /** Number of scores. */
+  readonly size: number
   readonly #threshold: number
   readonly #scale: number
   readonly #tail: number
 
-  constructor(scores: Float64Array) {
-    const sorted = this.#sorted = scores.toSorted()
-    const size = sorted.length
+  /** Sorts the `size` scores that begin at `at`, in place, and keeps them there. */
+  constructor(scores: Float32Array, at: number, size: number) {
+    this.#scores = scores
+    this.#at = at
+    this.size = size
+    scores.subarray(at, at + size).sort()
+    const end = at + size
     const tail = this.#tail = Math.min(size, Math.max(tailMin, size >>> 4))
-    this.#threshold = size === 0 ? 0 : sorted[size - tail]!
+    const threshold = this.#threshold = size === 0 ? 0 : scores[end - tail]!
     let excess = 0
-    for (let i = size - tail; i < size; i++) excess += sorted[i]! - this.#threshold
+    for (let i = end - tail; i < end; i++) excess += scores[i]! - threshold
     this.#scale = tail === 0 ? scaleMin : Math.max(scaleMin, excess / tail)
   }
 
-  get size(): number {
-    return this.#sorted.length
-  }
-
   /** The scores, sorted. */
-  get scores(): Float64Array {
-    return this.#sorted
+  get scores(): Float32Array {
+    return this.#scores.subarray(this.#at, this.#at + this.size)
   }
 
   /** The p-value of a score. */
-  tail(score: number): Tail {
-    const sorted = this.#sorted
-    const size = sorted.length
+  tail(exact: number): Tail {
+    const score = Math.fround(exact)
+    const { size } = this
     let low = 0
     let high = size
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (sorted[middle]! < score) low = middle + 1
+      if (this.#scores[this.#at + middle]! < score) low = middle + 1
       else high = middle
     }
     const rank = (size - low + 1) / (size + 1)
@@ -69,10 +73,16 @@ export class ScoreSample {
 
 /** The scores that one function's calls had while it was learned, in time order, until they are frozen. */
 export class Calibration {
-  #scores: Array<number> = []
+  readonly #arena: Arena
+  #block: Block | undefined
+  #held = 0
   #next = 0
   #count = 0
   #frozen: ScoreSample | undefined
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+  }
 
   /** The frozen sample; `undefined` while the function is still learned. */
   get sample(): ScoreSample | undefined {
@@ -81,50 +91,66 @@ export class Calibration {
 
   /** Points in the newest quarter. */
   get size(): number {
-    return this.#frozen?.size ?? this.#scores.length
+    return this.#held
   }
 
   get bytes(): number {
-    return 8 * this.size + 120
+    return 4 * (this.#block?.size ?? 0) + 200
   }
 
   push(score: number): void {
     if (this.#frozen !== undefined) return
     this.#count++
     const wanted = Math.min(scoresMax, Math.ceil(this.#count / share))
-    if (this.#scores.length < wanted) {
-      this.#scores.push(score)
+    let block = this.#block ??= this.#arena.allocate(8)
+    let place = this.#held
+    if (place < wanted) {
+      if (place >= block.size) block = this.#block = this.#arena.grow(block, 2 * block.size)
+      this.#held++
     } else {
-      this.#scores[this.#next] = score
-      this.#next = (this.#next + 1) % this.#scores.length
+      place = this.#next
+      this.#next = (place + 1) % this.#held
     }
+    block.floats[block.at + place] = score
   }
 
   /** The newest quarter so far. */
-  recent(): Float64Array {
-    return this.#frozen?.scores ?? Float64Array.from(this.#scores)
+  recent(): Float32Array {
+    const block = this.#block
+    return block === undefined ? new Float32Array(0) : block.floats.subarray(block.at, block.at + this.#held)
   }
 
   /** Ends calibration with the newest quarter. */
   freeze(): void {
     if (this.#frozen !== undefined) return
-    this.#frozen = new ScoreSample(this.recent())
-    this.#scores = []
+    const block = this.#block
+    this.#frozen = block === undefined
+      ? new ScoreSample(new Float32Array(0), 0, 0)
+      : new ScoreSample(block.floats, block.at, this.#held)
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    if (this.#block !== undefined) this.#arena.free(this.#block)
   }
 
   write(writer: Writer): void {
     writer.u32(this.#count)
     writer.u32(this.#next)
+    writer.u32(this.#held)
     writer.u32(this.#frozen === undefined ? 0 : 1)
-    writer.floats(this.recent())
+    writer.u32(this.#block === undefined ? 0 : 1)
+    if (this.#block !== undefined) writeBlock(writer, this.#block)
   }
 
   read(reader: Reader): void {
     this.#count = reader.u32()
     this.#next = reader.u32()
+    this.#held = reader.u32()
     const frozen = reader.u32() === 1
-    const scores = reader.floats()
-    if (frozen) this.#frozen = new ScoreSample(scores)
-    else this.#scores = Array.from(scores)
+    this.#block = reader.u32() === 1 ? this.#arena.read(reader) : undefined
+    const room = Math.min(scoresMax, this.#block?.size ?? 0)
+    if (this.#held > room || this.#next >= Math.max(1, this.#held)) reader.refuse("calibration")
+    if (frozen) this.freeze()
   }
 }

@@ -2,14 +2,16 @@ import type { Assessment } from "../Assessment.ts"
 import type { BaselineProfile } from "../BaselineProfile.ts"
 import type { OutcomeReport } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
+import { Arena } from "./Arena.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
 import { FunctionModel } from "./FunctionModel.ts"
 import { ScorePool } from "./ScorePool.ts"
+import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 1
+const version = 2
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 
@@ -39,7 +41,13 @@ export class Detector {
   }
 
   #share(): Shared {
-    return { settings: this.#settings, pool: new ScorePool(), entriesMax: () => entriesPerFunction(this.#models.size) }
+    return {
+      settings: this.#settings,
+      pool: new ScorePool(),
+      arena: new Arena(),
+      subjects: new SubjectRates(),
+      entriesMax: () => entriesPerFunction(this.#models.size)
+    }
   }
 
   /** The model of a function, made on first sight. */
@@ -63,6 +71,7 @@ export class Detector {
       const model = this.#models.get(oldest)
       this.#models.delete(oldest)
       if (this.#used.delete(oldest) && model !== undefined) this.#models.set(oldest, model)
+      else model?.release()
     }
   }
 

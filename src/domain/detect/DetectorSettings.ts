@@ -1,4 +1,6 @@
+import type { Arena } from "./Arena.ts"
 import type { ScorePool } from "./ScorePool.ts"
+import type { SubjectRates } from "./SubjectRates.ts"
 
 /** The settings that the detector follows; they are read on each use. */
 export interface DetectorSettings {
@@ -16,6 +18,9 @@ export interface DetectorSettings {
 export interface Shared {
   readonly settings: () => DetectorSettings
   readonly pool: ScorePool
+  /** Where the numbers of all models lie. */
+  readonly arena: Arena
+  readonly subjects: SubjectRates
   /** Entries that the count table of one function may grow to now: a share of the memory for all. */
   readonly entriesMax: () => number
 }

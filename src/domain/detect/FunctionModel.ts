@@ -35,25 +35,27 @@ export class FunctionModel {
   readonly #shared: Shared
   readonly #table: CountTable
   readonly #structure: StructureModel
-  readonly #rate = new RateModel()
-  readonly #outcomes = new OutcomeModel()
-  readonly #calibration = new Calibration()
-  readonly #outcomeCalibration = new Calibration()
-  readonly #sessions = new Set<string>()
+  readonly #calibration: Calibration
+  readonly #seed: number
+  /** Made when the first call with a time, the first outcome and the first session come. */
+  #rate: RateModel | undefined
+  #outcomes: OutcomeModel | undefined
+  #sessions: Set<string> | undefined
   #state: LearningState = "learning"
   #learned = 0
   #passed = 0
   #credit = creditMax
   #firstSeen = 0
   #lastSeen = 0
-  #scored: TelemetryEvent | undefined
-  #score = 0
+  #released = false
 
   constructor(fn: string, shared: Shared) {
     this.fn = fn
     this.#shared = shared
-    this.#table = new CountTable(shared.entriesMax)
-    this.#structure = new StructureModel(this.#table)
+    this.#seed = seedOf(fn)
+    this.#table = new CountTable(shared.arena, shared.entriesMax)
+    this.#structure = new StructureModel(shared.arena, this.#table)
+    this.#calibration = new Calibration(shared.arena)
   }
 
   get state(): LearningState {
@@ -66,14 +68,21 @@ export class FunctionModel {
 
   /** Approximate bytes held. */
   get bytes(): number {
-    return 512 + this.#table.bytes + this.#structure.bytes + this.#rate.bytes + this.#outcomes.bytes +
-      this.#calibration.bytes
-      + this.#outcomeCalibration.bytes
+    return 512 + this.#table.bytes + this.#structure.bytes + this.#calibration.bytes
+      + (this.#rate?.bytes ?? 0) + (this.#outcomes?.bytes ?? 0)
   }
 
   /** Scores a call, and counts it for the rate: every call counts once, whatever becomes of it. */
   assess(event: TelemetryEvent): Assessment {
-    const score = this.#scoreOnce(event)
+    if (this.#released) return unknown
+    if (event.timestamp > 0) {
+      if (this.#rate === undefined) {
+        this.#rate = new RateModel(this.#shared.arena, this.#shared.subjects)
+        if (this.#state === "ready") this.#rate.freeze()
+      }
+      this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
+    }
+    const score = this.#evidence(event, undefined)
     if (this.#state !== "ready") return { state: this.#state, score, pValue: 1, findings: [] }
     const { extrapolated, p, points } = this.#pValue(this.#calibration, score)
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
@@ -86,18 +95,9 @@ export class FunctionModel {
     return { state: "ready", score, pValue: p, findings: [{ ...first, expected: note }, ...list.slice(1)] }
   }
 
-  #scoreOnce(event: TelemetryEvent): number {
-    if (this.#scored !== event) {
-      this.#scored = event
-      this.#rate.count(event.timestamp)
-      this.#score = this.#evidence(event, undefined)
-    }
-    return this.#score
-  }
-
   #evidence(event: TelemetryEvent, findings: Findings | undefined): number {
     const content = this.#structure.evidence(event.features, findings)
-    const rate = this.#rate.evidence(event.timestamp, findings)
+    const rate = this.#rate?.evidence(event.timestamp, findings) ?? 0
     return content > rate ? content : rate
   }
 
@@ -123,8 +123,9 @@ export class FunctionModel {
 
   /** Learns a call that was allowed; `false` where it was suspicious and taught nothing. */
   learn(event: TelemetryEvent, assessment: Assessment): boolean {
+    if (this.#released) return false
     const settings = this.#shared.settings()
-    const score = this.#scoreOnce(event)
+    const { score } = assessment
     if (this.#state === "ready") {
       if (assessment.pValue <= settings.falsePositiveRate) return false
       this.#lastSeen = event.timestamp
@@ -142,7 +143,10 @@ export class FunctionModel {
     if (this.#learned === 0) this.#firstSeen = event.timestamp
     this.#lastSeen = event.timestamp
     this.#learned++
-    if (event.session !== "" && this.#sessions.size < sessionsMax) this.#sessions.add(event.session)
+    if (event.session !== "" && this.#distinctSessions < Math.min(settings.minSessions, sessionsMax)) {
+      this.#sessions ??= new Set()
+      this.#sessions.add(event.session)
+    }
     this.#calibration.push(score)
     this.#structure.learn(event.features)
     if (this.#learned >= settings.minSamples) {
@@ -153,15 +157,19 @@ export class FunctionModel {
     return true
   }
 
+  get #distinctSessions(): number {
+    return this.#sessions?.size ?? 0
+  }
+
   #enough(settings: DetectorSettings): boolean {
     const needed = 1 / settings.falsePositiveRate
     return (this.#calibration.size >= needed || this.#shared.pool.size >= needed)
       && this.#lastSeen - this.#firstSeen >= settings.minSeconds * 1000
-      && this.#sessions.size >= Math.min(settings.minSessions, sessionsMax)
+      && this.#distinctSessions >= Math.min(settings.minSessions, sessionsMax)
   }
 
   /** Scores of the newest quarter of learning, for the pool. */
-  recentScores(): Float64Array {
+  recentScores(): Float32Array {
     return this.#calibration.recent()
   }
 
@@ -169,31 +177,43 @@ export class FunctionModel {
   freeze(): void {
     if (this.#state === "ready") return
     this.#calibration.freeze()
-    this.#outcomeCalibration.freeze()
     this.#structure.freeze()
-    this.#rate.freeze()
-    this.#outcomes.freeze()
-    this.#sessions.clear()
+    this.#rate?.freeze()
+    this.#outcomes?.freeze()
+    this.#sessions = undefined
     this.#state = "ready"
   }
 
   /** Learns how a call went; the answer is an assessment once the function is ready. */
   learnOutcome(outcome: Outcome): Assessment | undefined {
-    const score = this.#outcomes.evidence(outcome, undefined)
+    if (this.#released) return undefined
+    const outcomes = this.#outcomes ??= new OutcomeModel(this.#shared.arena)
+    const score = outcomes.evidence(outcome, undefined)
     if (this.#state !== "ready") {
-      this.#outcomeCalibration.push(score)
-      this.#outcomes.learn(outcome)
+      outcomes.calibration.push(score)
+      outcomes.learn(outcome)
       return undefined
     }
-    if ((this.#outcomeCalibration.sample?.size ?? 0) === 0) return undefined
-    const { p } = this.#pValue(this.#outcomeCalibration, score)
+    if ((outcomes.calibration.sample?.size ?? 0) === 0) return undefined
+    const { p } = this.#pValue(outcomes.calibration, score)
     if (p > this.#shared.settings().falsePositiveRate) {
-      this.#outcomes.learn(outcome)
+      outcomes.learn(outcome)
       return { state: "ready", score, pValue: p, findings: [] }
     }
     const findings = new Findings()
-    this.#outcomes.evidence(outcome, findings)
+    outcomes.evidence(outcome, findings)
     return { state: "ready", score, pValue: p, findings: findings.list() }
+  }
+
+  /** Gives the memory back: the function was forgotten, and who still holds the model learns nothing from it. */
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#table.release()
+    this.#structure.release()
+    this.#calibration.release()
+    this.#rate?.release()
+    this.#outcomes?.release()
   }
 
   /** What an operator sees. */
@@ -219,7 +239,7 @@ export class FunctionModel {
     if (points < needed) parts.push(`${needed - points} more calibration calls (of any function)`)
     const seconds = settings.minSeconds - (this.#lastSeen - this.#firstSeen) / 1000
     if (seconds > 0) parts.push(`${Math.ceil(seconds)} more seconds`)
-    const sessions = settings.minSessions - this.#sessions.size
+    const sessions = settings.minSessions - this.#distinctSessions
     if (sessions > 0) parts.push(`${sessions} more sessions`)
     return parts.join(", ")
   }
@@ -231,14 +251,15 @@ export class FunctionModel {
     writer.f64(this.#credit)
     writer.f64(this.#firstSeen)
     writer.f64(this.#lastSeen)
-    writer.u32(this.#sessions.size)
-    for (const session of this.#sessions) writer.text(session)
+    writer.u32(this.#distinctSessions)
+    for (const session of this.#sessions ?? []) writer.text(session)
     this.#table.write(writer)
     this.#structure.write(writer)
-    this.#rate.write(writer)
-    this.#outcomes.write(writer)
     this.#calibration.write(writer)
-    this.#outcomeCalibration.write(writer)
+    writer.u32(this.#rate === undefined ? 0 : 1)
+    this.#rate?.write(writer)
+    writer.u32(this.#outcomes === undefined ? 0 : 1)
+    this.#outcomes?.write(writer)
   }
 
   read(reader: Reader): void {
@@ -250,15 +271,29 @@ export class FunctionModel {
     this.#lastSeen = reader.f64()
     const sessions = reader.u32()
     if (sessions > sessionsMax) reader.refuse("sessions")
-    for (let i = 0; i < sessions; i++) this.#sessions.add(reader.text())
+    if (sessions > 0) this.#sessions = new Set()
+    for (let i = 0; i < sessions; i++) this.#sessions?.add(reader.text())
     this.#table.read(reader)
     this.#structure.read(reader)
-    this.#rate.read(reader)
-    this.#outcomes.read(reader)
     this.#calibration.read(reader)
-    this.#outcomeCalibration.read(reader)
+    if (reader.u32() === 1) {
+      this.#rate = new RateModel(this.#shared.arena, this.#shared.subjects)
+      this.#rate.read(reader)
+    }
+    if (reader.u32() === 1) {
+      this.#outcomes = new OutcomeModel(this.#shared.arena)
+      this.#outcomes.read(reader)
+    }
     if (this.#state === "ready" && this.#calibration.sample === undefined) reader.refuse("calibration")
   }
 }
 
 const states: ReadonlyArray<LearningState> = ["learning", "calibrating", "ready"]
+const unknown: Assessment = { state: "learning", score: 0, pValue: 1, findings: [] }
+
+/** Tells the functions apart in what they share. */
+const seedOf = (fn: string): number => {
+  let hash = 0
+  for (let i = 0; i < fn.length; i++) hash = Math.imul(hash ^ fn.charCodeAt(i), 0x01000193)
+  return hash
+}

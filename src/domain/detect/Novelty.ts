@@ -1,6 +1,7 @@
-import type { Reader, Writer } from "./Bytes.ts"
 import { type CountTable, saltedKey } from "./CountTable.ts"
 
+/** Words of a model's record: values learned, the share of new ones (a float), distinct ones. */
+export const noveltyWords = 3
 /** Calls over which the share of new values is averaged. */
 const horizon = 1024
 /** Share of new values above which a set is open, and its values are no longer kept. */
@@ -9,57 +10,45 @@ const openAfter = 32
 /** Most distinct values of a closed set. */
 const distinctMax = 1024
 
+/** True where so many values were new that a new one says nothing. */
+const open = (record: Uint32Array, floats: Float32Array, at: number): boolean =>
+  record[at + 2]! >= distinctMax || record[at]! >= openAfter && floats[at + 1]! > openShare
+
 /**
- * How closed a set of hashed values is, and so what a value never seen before means: in a field that took three values
- * in 800 calls a fourth is odd, in a field of names it is not.
+ * Learns one of a set of hashed values: how closed the set is says what a value never seen before means. In a field that
+ * took three values in 800 calls a fourth is odd, in a field of names it is not.
  *
  * Source: the probability of a novel symbol (Witten and Bell 1991), taken over the recent past, because closed sets
- * show all their values early.
+ * show all their values early. `record` and `floats` are the same words, the model's at `at`.
  */
-export class Novelty {
-  readonly #table: CountTable
-  readonly #salt: number
-  #count = 0
-  #share = 0
-  #distinct = 0
-
-  constructor(table: CountTable, salt: number) {
-    this.#table = table
-    this.#salt = salt
-  }
-
-  get distinct(): number {
-    return this.#distinct
-  }
-
-  /** True where so many values were new that a new one says nothing. */
-  get open(): boolean {
-    return this.#distinct >= distinctMax || this.#count >= openAfter && this.#share > openShare
-  }
-
-  learn(hash: number): void {
-    this.#count++
-    if (this.open) return
-    const fresh = this.#table.add(saltedKey(this.#salt, hash), 1) === 0
-    if (fresh) this.#distinct++
-    this.#share += ((fresh ? 1 : 0) - this.#share) / Math.min(this.#count, horizon)
-  }
-
-  /** Decades of evidence in a value: 0 for one seen before. */
-  evidence(hash: number): number {
-    if (this.#count === 0 || this.open || this.#table.get(saltedKey(this.#salt, hash)) > 0) return 0
-    return -Math.log10(Math.min(1, Math.max(this.#share, 0.5 / Math.min(this.#count, horizon))))
-  }
-
-  write(writer: Writer): void {
-    writer.u32(this.#count)
-    writer.f64(this.#share)
-    writer.u32(this.#distinct)
-  }
-
-  read(reader: Reader): void {
-    this.#count = reader.u32()
-    this.#share = reader.f64()
-    this.#distinct = reader.u32()
-  }
+export const learnValue = (
+  table: CountTable,
+  salt: number,
+  record: Uint32Array,
+  floats: Float32Array,
+  at: number,
+  hash: number
+): void => {
+  const count = record[at] = record[at]! + 1
+  if (open(record, floats, at)) return
+  const fresh = table.add(saltedKey(salt, hash), 1) === 0
+  if (fresh) record[at + 2] = record[at + 2]! + 1
+  floats[at + 1] = floats[at + 1]! + ((fresh ? 1 : 0) - floats[at + 1]!) / Math.min(count, horizon)
 }
+
+/** Decades of evidence in a value: 0 for one seen before. */
+export const novelty = (
+  table: CountTable,
+  salt: number,
+  record: Uint32Array,
+  floats: Float32Array,
+  at: number,
+  hash: number
+): number => {
+  const count = record[at]!
+  if (count === 0 || open(record, floats, at) || table.get(saltedKey(salt, hash)) > 0) return 0
+  return -Math.log10(Math.min(1, Math.max(floats[at + 1]!, 0.5 / Math.min(count, horizon))))
+}
+
+/** Distinct values learned while the set was closed. */
+export const distinctValues = (record: Uint32Array, at: number): number => record[at + 2]!

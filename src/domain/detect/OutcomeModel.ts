@@ -1,6 +1,8 @@
 import type { Outcome } from "../Outcome.ts"
+import { type Arena, type Block, writeBlock } from "./Arena.ts"
 import type { Reader, Writer } from "./Bytes.ts"
-import { Extremes } from "./Extremes.ts"
+import { Calibration } from "./Calibration.ts"
+import { endEvidence, endWords, pushEnd } from "./Extremes.ts"
 import type { Findings } from "./Findings.ts"
 
 /** Most failure tags kept per function. */
@@ -18,63 +20,99 @@ const absoluteScaleMin = 20
  * times slower, and the excess in milliseconds, because on calls of 2 ms a relative tail drowns a delay of 2 s in noise.
  */
 export class OutcomeModel {
-  readonly #tags = new Map<string, number>()
-  readonly #relative = new Extremes()
-  readonly #absolute = new Extremes()
+  readonly #arena: Arena
+  /** Scores of normal outcomes. */
+  readonly calibration: Calibration
+  /** The longest durations on the logarithmic and on the absolute scale. */
+  readonly #ends: Block
+  #tags: Map<string, number> | undefined
+  #successes = 0
   #count = 0
+  #measured = 0
+  #frozen = false
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+    this.calibration = new Calibration(arena)
+    this.#ends = arena.allocate(2 * endWords)
+  }
 
   get bytes(): number {
-    return 400 + this.#tags.size * 64
+    return 300 + (this.#tags === undefined ? 0 : 200 + this.#tags.size * 64) + this.calibration.bytes
+  }
+
+  #seen(key: string): number {
+    return key === "success" ? this.#successes : this.#tags?.get(key) ?? 0
   }
 
   learn(outcome: Outcome): void {
     this.#count++
     const key = keyOf(outcome)
-    if (this.#tags.size < tagsMax || this.#tags.has(key)) this.#tags.set(key, (this.#tags.get(key) ?? 0) + 1)
-    this.#relative.push(Math.log1p(outcome.durationMs))
-    this.#absolute.push(outcome.durationMs)
+    if (key === "success") {
+      this.#successes++
+    } else {
+      const tags = this.#tags ??= new Map<string, number>()
+      if (tags.size < tagsMax || tags.has(key)) tags.set(key, (tags.get(key) ?? 0) + 1)
+    }
+    if (this.#frozen) return
+    const { at, floats } = this.#ends
+    pushEnd(floats, at, this.#measured, Math.log1p(outcome.durationMs))
+    pushEnd(floats, at + endWords, this.#measured, outcome.durationMs)
+    this.#measured++
   }
 
   freeze(): void {
-    this.#relative.freeze()
-    this.#absolute.freeze()
+    this.#frozen = true
+    this.calibration.freeze()
   }
 
   /** Decades of evidence in an outcome. */
   evidence(outcome: Outcome, findings: Findings | undefined): number {
     if (this.#count === 0) return 0
     const key = keyOf(outcome)
-    const seen = this.#tags.get(key) ?? 0
+    const seen = this.#seen(key)
     const tag = outcome.kind === "success" ? 0 : Math.log10((this.#count + 1) / (seen + unseen))
     findings?.add("outcome", "", tag, `seen in ${seen} of ${this.#count} learned calls`, key)
-    const usual = this.#absolute.largest
-    const relative = this.#relative.above(Math.log1p(outcome.durationMs), relativeScaleMin)
-    const absolute = this.#absolute.above(outcome.durationMs - excessMs, absoluteScaleMin)
-    const duration = outcome.durationMs > usual ? Math.max(relative, absolute) : relative
-    const shown = `${Number(outcome.durationMs.toPrecision(3))} ms`
-    findings?.add("duration", "", duration, `up to ${Number(usual.toPrecision(3))} ms`, shown)
+    const { at, floats } = this.#ends
+    const usual = this.#measured === 0 ? 0 : floats[at + endWords]!
+    const ms = outcome.durationMs
+    const relative = endEvidence(floats, at, this.#measured, Math.log1p(ms), relativeScaleMin)
+    const absolute = endEvidence(floats, at + endWords, this.#measured, ms - excessMs, absoluteScaleMin)
+    const duration = ms > usual ? Math.max(relative, absolute) : relative
+    findings?.add("duration", "", duration, `up to ${Number(usual.toPrecision(3))} ms`, `${Number(ms.toPrecision(3))} ms`)
     return Math.max(tag, duration)
   }
 
+  /** Gives the memory back. */
+  release(): void {
+    this.#arena.free(this.#ends)
+    this.calibration.release()
+  }
+
   write(writer: Writer): void {
-    writer.u32(this.#count)
-    writer.u32(this.#tags.size)
-    for (const [tag, count] of this.#tags) {
+    for (const value of [this.#count, this.#successes, this.#measured, this.#frozen ? 1 : 0]) writer.u32(value)
+    writer.u32(this.#tags?.size ?? 0)
+    for (const [tag, count] of this.#tags ?? []) {
       writer.text(tag)
       writer.u32(count)
     }
-    this.#relative.write(writer)
-    this.#absolute.write(writer)
+    writeBlock(writer, this.#ends)
+    this.calibration.write(writer)
   }
 
   read(reader: Reader): void {
     this.#count = reader.u32()
+    this.#successes = reader.u32()
+    this.#measured = reader.u32()
+    this.#frozen = reader.u32() === 1
     const tags = reader.u32()
     if (tags > tagsMax) reader.refuse("outcome tags")
-    this.#tags.clear()
-    for (let i = 0; i < tags; i++) this.#tags.set(reader.text(), reader.u32())
-    this.#relative.read(reader)
-    this.#absolute.read(reader)
+    if (tags > 0) this.#tags = new Map()
+    for (let i = 0; i < tags; i++) this.#tags?.set(reader.text(), reader.u32())
+    const ends = reader.words()
+    if (ends.length !== this.#ends.size) reader.refuse("durations")
+    this.#ends.words.set(ends, this.#ends.at)
+    this.calibration.read(reader)
   }
 }
 

@@ -8,9 +8,9 @@ const refreshEvery = 256
 
 /** Calibration scores of all functions together: what a young function is compared with until it has enough of its own. */
 export class ScorePool {
-  #ring = new Float64Array(scoresMax)
+  #ring = new Float32Array(0)
   #count = 0
-  #sample = new ScoreSample(new Float64Array(0))
+  #sample = new ScoreSample(new Float32Array(0), 0, 0)
   #sampledAt = 0
 
   /** Scores held. */
@@ -19,12 +19,13 @@ export class ScorePool {
   }
 
   push(score: number): void {
+    if (this.#ring.length === 0) this.#ring = new Float32Array(scoresMax)
     this.#ring[this.#count % scoresMax] = score
     this.#count++
   }
 
   /** Replaces the pool by the scores of several functions, thinned evenly where they are too many. */
-  replace(parts: ReadonlyArray<Float64Array>): void {
+  replace(parts: ReadonlyArray<Float32Array>): void {
     const total = parts.reduce((sum, part) => sum + part.length, 0)
     if (total === 0) return
     const step = Math.max(1, total / scoresMax)
@@ -49,7 +50,7 @@ export class ScorePool {
 
   #refresh(): void {
     this.#sampledAt = this.#count
-    this.#sample = new ScoreSample(this.#ring.slice(0, this.size))
+    this.#sample = new ScoreSample(this.#ring.slice(0, this.size), 0, this.size)
   }
 
   write(writer: Writer): void {
@@ -64,7 +65,9 @@ export class ScorePool {
     this.#sampledAt = reader.u32()
     const scores = reader.floats()
     if (scores.length !== this.size) reader.refuse("score pool")
+    if (scores.length > 0) this.#ring = new Float32Array(scoresMax)
     this.#ring.set(scores)
-    this.#sample = new ScoreSample(reader.floats())
+    const sample = Float32Array.from(reader.floats())
+    this.#sample = new ScoreSample(sample, 0, sample.length)
   }
 }

@@ -1,7 +1,8 @@
-import type { Reader, Writer } from "./Bytes.ts"
 import { countMask, type CountTable, followersShift, saltedKey } from "./CountTable.ts"
 import type { TopFive } from "./TopFive.ts"
 
+/** Words of a model's record: symbols learned, and distinct ones. */
+export const shapeWords = 2
 /** Marks before the first and after the last symbol of a shape; shapes never contain them. */
 const start = 2
 const end = 3
@@ -16,82 +17,69 @@ const followersMax = 255
  * A 4-gram model of shape symbols with Witten-Bell back-off: how surprising is each symbol after the three before it.
  * A shape's score is the sum of its five most surprising symbols, so that a long ordinary value is not surprising for
  * its length, and an attack cannot dilute itself in ordinary text. An n-gram is a 32-bit word of up to four symbols.
+ * This learns one shape, counting under the model's salt; its record is at `at` in `record`.
  *
  * Source: Witten and Bell, "The zero-frequency problem" (IEEE Trans. Information Theory 37, 1991), method C.
  */
-export class ShapeModel {
-  readonly #table: CountTable
-  readonly #salt: number
-  #symbols = 0
-  #distinct = 0
-
-  constructor(table: CountTable, salt: number) {
-    this.#table = table
-    this.#salt = salt
+export const learnShape = (
+  table: CountTable,
+  salt: number,
+  record: Uint32Array,
+  at: number,
+  shape: string
+): void => {
+  let context = startContext
+  table.add(saltedKey(salt, start), 1)
+  table.add(saltedKey(salt, start | (start << 8)), 1)
+  table.add(saltedKey(salt, startContext), 1)
+  record[at] = record[at]! + shape.length + 1
+  for (let i = 0; i <= shape.length; i++) {
+    const symbol = i === shape.length ? end : shape.charCodeAt(i) & 0xff
+    if (table.add(saltedKey(salt, symbol), 1) === 0) record[at + 1] = record[at + 1]! + 1
+    count(table, salt, context & 0xff, symbol)
+    count(table, salt, context & 0xffff, symbol)
+    count(table, salt, context, symbol)
+    context = (context << 8 | symbol) & 0xffffff
   }
+}
 
-  /** Learns one shape. */
-  learn(shape: string): void {
-    const table = this.#table
-    const salt = this.#salt
-    let context = startContext
-    table.add(saltedKey(salt, start), 1)
-    table.add(saltedKey(salt, start | (start << 8)), 1)
-    table.add(saltedKey(salt, startContext), 1)
-    for (let i = 0; i <= shape.length; i++) {
-      const symbol = i === shape.length ? end : shape.charCodeAt(i) & 0xff
-      this.#symbols++
-      if (table.add(saltedKey(salt, symbol), 1) === 0) this.#distinct++
-      this.#count(context & 0xff, symbol)
-      this.#count(context & 0xffff, symbol)
-      this.#count(context, symbol)
-      context = (context << 8 | symbol) & 0xffffff
-    }
-  }
+/** Counts a symbol after a context; a new one counts as one more follower of the context. */
+const count = (table: CountTable, salt: number, context: number, symbol: number): void => {
+  if (table.add(saltedKey(salt, context << 8 | symbol), 1) !== 0) return
+  const key = saltedKey(salt, context)
+  if (table.get(key) >>> followersShift < followersMax) table.add(key, 1 << followersShift)
+}
 
-  /** Counts a symbol after a context; a new one counts as one more follower of the context. */
-  #count(context: number, symbol: number): void {
-    const table = this.#table
-    if (table.add(saltedKey(this.#salt, context << 8 | symbol), 1) !== 0) return
-    const key = saltedKey(this.#salt, context)
-    if (table.get(key) >>> followersShift < followersMax) table.add(key, 1 << followersShift)
-  }
-
-  /** Puts the surprise of each symbol, in nats, into `top`. */
-  surprise(shape: string, top: TopFive): void {
-    const table = this.#table
-    const salt = this.#salt
-    const total = this.#symbols + this.#distinct + 1
-    const escape = (this.#distinct + 1) / alphabet
-    let context = startContext
-    let one = table.get(saltedKey(salt, start))
-    let two = table.get(saltedKey(salt, start | (start << 8)))
-    let three = table.get(saltedKey(salt, startContext))
-    for (let i = 0; i <= shape.length; i++) {
-      const symbol = i === shape.length ? end : shape.charCodeAt(i) & 0xff
-      const gram1 = table.get(saltedKey(salt, symbol))
-      const gram2 = table.get(saltedKey(salt, (context & 0xff) << 8 | symbol))
-      const gram3 = table.get(saltedKey(salt, (context & 0xffff) << 8 | symbol))
-      let p = ((gram1 & countMask) + escape) / total
-      p = one === 0 ? p * unknownContext : blend(gram2, one, p)
-      if (two !== 0) p = blend(gram3, two, p)
-      if (three !== 0) p = blend(table.get(saltedKey(salt, context << 8 | symbol)), three, p)
-      top.add(-Math.log(p), i)
-      one = gram1
-      two = gram2
-      three = gram3
-      context = (context << 8 | symbol) & 0xffffff
-    }
-  }
-
-  write(writer: Writer): void {
-    writer.u32(this.#symbols)
-    writer.u32(this.#distinct)
-  }
-
-  read(reader: Reader): void {
-    this.#symbols = reader.u32()
-    this.#distinct = reader.u32()
+/** Puts the surprise of each symbol of a shape, in nats, into `top`. */
+export const shapeSurprise = (
+  table: CountTable,
+  salt: number,
+  record: Uint32Array,
+  at: number,
+  shape: string,
+  top: TopFive
+): void => {
+  const distinct = record[at + 1]!
+  const total = record[at]! + distinct + 1
+  const escape = (distinct + 1) / alphabet
+  let context = startContext
+  let one = table.get(saltedKey(salt, start))
+  let two = table.get(saltedKey(salt, start | (start << 8)))
+  let three = table.get(saltedKey(salt, startContext))
+  for (let i = 0; i <= shape.length; i++) {
+    const symbol = i === shape.length ? end : shape.charCodeAt(i) & 0xff
+    const gram1 = table.get(saltedKey(salt, symbol))
+    const gram2 = table.get(saltedKey(salt, (context & 0xff) << 8 | symbol))
+    const gram3 = table.get(saltedKey(salt, (context & 0xffff) << 8 | symbol))
+    let p = ((gram1 & countMask) + escape) / total
+    p = one === 0 ? p * unknownContext : blend(gram2, one, p)
+    if (two !== 0) p = blend(gram3, two, p)
+    if (three !== 0) p = blend(table.get(saltedKey(salt, context << 8 | symbol)), three, p)
+    top.add(-Math.log(p), i)
+    one = gram1
+    two = gram2
+    three = gram3
+    context = (context << 8 | symbol) & 0xffffff
   }
 }
 

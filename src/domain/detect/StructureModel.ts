@@ -1,4 +1,5 @@
 import type { CallFeatures } from "../CallFeatures.ts"
+import type { Arena } from "./Arena.ts"
 import { ArgumentModel } from "./ArgumentModel.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import type { CountTable } from "./CountTable.ts"
@@ -10,6 +11,8 @@ const pathsMax = 64
 const aritiesMax = 16
 /** What a structure never seen counts as, in calls: structure comes from code, so a new one is strong evidence. */
 const prior = 0.1
+/** Paths from which on they are found by a map: a few are found faster, and kept smaller, in a list. */
+const mappedFrom = 8
 /** Calls over which the share of calls with a new path is averaged. */
 const horizon = 1024
 /** Share of calls that must have a path before its absence says anything. */
@@ -29,16 +32,19 @@ interface Entry {
  * model of each. The evidence of a call is that of its most surprising argument.
  */
 export class StructureModel {
+  readonly #arena: Arena
   readonly #table: CountTable
   readonly #entries: Array<Entry> = []
-  readonly #byPath = new Map<string, Entry>()
-  readonly #arities = new Map<number, number>()
+  #byPath: Map<string, Entry> | undefined
+  /** Number of arguments and calls that had it, in pairs: most functions have one. */
+  readonly #arities: Array<number> = []
   #count = 0
   #truncated = 0
   #newShare = 0
   #calls = 0
 
-  constructor(table: CountTable) {
+  constructor(arena: Arena, table: CountTable) {
+    this.#arena = arena
     this.#table = table
   }
 
@@ -46,23 +52,55 @@ export class StructureModel {
     return this.#entries.reduce((sum, entry) => sum + entry.model.bytes + 160, 512)
   }
 
+  /** The entry of a path, tried first at the place where the call has it. */
+  #entry(path: string, place: number): Entry | undefined {
+    const entries = this.#entries
+    const likely = entries[place]
+    if (likely !== undefined && likely.path === path) return likely
+    if (this.#byPath !== undefined) return this.#byPath.get(path)
+    for (let i = 0; i < entries.length; i++) if (entries[i]!.path === path) return entries[i]
+    return undefined
+  }
+
+  #add(path: string): Entry {
+    const model = new ArgumentModel(this.#arena, this.#table, this.#entries.length)
+    const entry: Entry = { path, model, present: 0, mark: 0 }
+    this.#entries.push(entry)
+    if (this.#byPath !== undefined) this.#byPath.set(path, entry)
+    else if (this.#entries.length >= mappedFrom) this.#byPath = new Map(this.#entries.map((one) => [one.path, one]))
+    return entry
+  }
+
+  /** Calls learned with a number of arguments. */
+  #withArity(arity: number): number {
+    for (let i = 0; i < this.#arities.length; i += 2) if (this.#arities[i] === arity) return this.#arities[i + 1]!
+    return 0
+  }
+
+  #learnArity(arity: number): void {
+    const arities = this.#arities
+    for (let i = 0; i < arities.length; i += 2) {
+      if (arities[i] !== arity) continue
+      arities[i + 1] = arities[i + 1]! + 1
+      return
+    }
+    if (arities.length < 2 * aritiesMax) arities.push(arity, 1)
+  }
+
   /** Learns one call. */
   learn(features: CallFeatures): void {
     this.#count++
     const mark = ++this.#calls
     if (features.truncated) this.#truncated++
-    if (this.#arities.size < aritiesMax || this.#arities.has(features.arity)) {
-      this.#arities.set(features.arity, (this.#arities.get(features.arity) ?? 0) + 1)
-    }
+    this.#learnArity(features.arity)
     let fresh = 0
-    for (const value of features.arguments) {
-      let entry = this.#byPath.get(value.path)
+    for (let i = 0; i < features.arguments.length; i++) {
+      const value = features.arguments[i]!
+      let entry = this.#entry(value.path, i)
       if (entry === undefined) {
         fresh = 1
         if (this.#entries.length >= pathsMax) continue
-        entry = { path: value.path, model: new ArgumentModel(this.#table, this.#entries.length), present: 0, mark: 0 }
-        this.#entries.push(entry)
-        this.#byPath.set(value.path, entry)
+        entry = this.#add(value.path)
       }
       if (entry.mark !== mark) {
         entry.mark = mark
@@ -85,7 +123,7 @@ export class StructureModel {
     let marked = 0
     for (let i = 0; i < features.arguments.length; i++) {
       const value = features.arguments[i]!
-      const entry = this.#entries[i]?.path === value.path ? this.#entries[i] : this.#byPath.get(value.path)
+      const entry = this.#entry(value.path, i)
       let evidence: number
       if (entry === undefined) {
         evidence = -Math.log10(Math.max(this.#newShare, prior / Math.min(this.#count, horizon)))
@@ -110,11 +148,13 @@ export class StructureModel {
 
   #arity(features: CallFeatures, findings: Findings | undefined): number {
     let most = 0
-    const seen = this.#arities.get(features.arity) ?? 0
+    const seen = this.#withArity(features.arity)
     if (seen !== this.#count) {
       most = Math.log10((this.#count + 1) / (seen + prior))
-      const known = [...this.#arities.keys()].toSorted((a, b) => a - b).join(", ")
-      findings?.add("arity", "", most, `${known} arguments`, `${features.arity} arguments`)
+      if (findings !== undefined) {
+        const known = this.#arities.filter((_, i) => i % 2 === 0).toSorted((a, b) => a - b).join(", ")
+        findings.add("arity", "", most, `${known} arguments`, `${features.arity} arguments`)
+      }
     }
     if (features.truncated && this.#truncated !== this.#count) {
       const evidence = Math.log10((this.#count + 1) / (this.#truncated + prior))
@@ -141,15 +181,17 @@ export class StructureModel {
     return most
   }
 
+  /** Gives the memory back. */
+  release(): void {
+    for (const entry of this.#entries) entry.model.release()
+  }
+
   write(writer: Writer): void {
     writer.u32(this.#count)
     writer.u32(this.#truncated)
     writer.f64(this.#newShare)
-    writer.u32(this.#arities.size)
-    for (const [arity, count] of this.#arities) {
-      writer.u32(arity)
-      writer.u32(count)
-    }
+    writer.u32(this.#arities.length)
+    for (const value of this.#arities) writer.u32(value)
     writer.u32(this.#entries.length)
     for (const entry of this.#entries) {
       writer.text(entry.path)
@@ -163,16 +205,14 @@ export class StructureModel {
     this.#truncated = reader.u32()
     this.#newShare = reader.f64()
     const arities = reader.u32()
-    if (arities > aritiesMax) reader.refuse("arities")
-    for (let i = 0; i < arities; i++) this.#arities.set(reader.u32(), reader.u32())
+    if (arities > 2 * aritiesMax || arities % 2 !== 0) reader.refuse("arities")
+    for (let i = 0; i < arities; i++) this.#arities.push(reader.u32())
     const paths = reader.u32()
     if (paths > pathsMax) reader.refuse("paths")
     for (let i = 0; i < paths; i++) {
-      const model = new ArgumentModel(this.#table, i)
-      const entry: Entry = { path: reader.text(), model, present: reader.u32(), mark: 0 }
+      const entry = this.#add(reader.text())
+      entry.present = reader.u32()
       entry.model.read(reader)
-      this.#entries.push(entry)
-      this.#byPath.set(entry.path, entry)
     }
   }
 }

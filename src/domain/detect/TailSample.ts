@@ -1,4 +1,4 @@
-import type { Reader, Writer } from "./Bytes.ts"
+import type { Arena, Block } from "./Arena.ts"
 import { tailEvidence } from "./TailFit.ts"
 
 /** First scores of a model, left out: they say only that everything was new. */
@@ -13,88 +13,86 @@ const share = 4
 const tailShare = 10
 const tailMin = 8
 
+/** Words of the record of two tails: counts that they share, then threshold and scale (floats) of each. */
+export const tailsWords = 10
+const scores = 0
+const held = 1
+const next = 2
+const refreshAt = 3
+const size = 4
+const tail = 5
+const threshold = 6
+const scale = 8
+
+const sorted = new Float32Array(sizeMax)
+
 /**
- * How surprising normal values were to a model, in the newest quarter of learning, and so how improbable a more
- * surprising one is. Only the upper tail is kept when learning ends.
+ * Two scores of each normal value while it is learned, and so how improbable a more surprising value is: the newest
+ * quarter of them is kept in a ring, of which only the fitted upper tails stay when learning ends. Adds the scores of
+ * one value to the record at `at` and answers the ring; `scaleMin` are the smallest mean excesses, in units of each
+ * score, that a tail may have.
  */
-export class TailSample {
-  readonly #scaleMin: number
-  #values: Array<number> = []
-  #next = 0
-  #count = 0
-  #refreshAt = warmup + ready
-  #frozen = false
-  #size = 0
-  #tail = 0
-  #threshold = 0
-  #scale = 1
-
-  /** `scaleMin`: the smallest mean excess, in units of the score, that a tail may have. */
-  constructor(scaleMin: number) {
-    this.#scaleMin = scaleMin
+export const pushScores = (
+  arena: Arena,
+  ring: Block | undefined,
+  record: Block,
+  at: number,
+  pair: readonly [number, number],
+  scaleMin: readonly [number, number]
+): Block | undefined => {
+  const words = record.words
+  const count = words[at + scores] = words[at + scores]! + 1
+  if (count <= warmup) return ring
+  let values = ring ?? arena.allocate(2 * sizeMin)
+  const wanted = Math.min(sizeMax, Math.max(sizeMin, Math.ceil(count / share)))
+  let place = words[at + held]!
+  if (place < wanted) {
+    if (2 * place + 2 > values.size) values = arena.grow(values, values.size * 2)
+    words[at + held] = place + 1
+  } else {
+    place = words[at + next]!
+    words[at + next] = (place + 1) % words[at + held]!
   }
+  values.floats[values.at + 2 * place] = pair[0]
+  values.floats[values.at + 2 * place + 1] = pair[1]
+  if (count >= Math.max(warmup + ready, words[at + refreshAt]!)) fitTails(values, record, at, scaleMin)
+  return values
+}
 
-  get bytes(): number {
-    return 8 * this.#values.length + 120
-  }
-
-  /** Adds a score, unless learning has ended. */
-  push(value: number): void {
-    if (this.#frozen || ++this.#count <= warmup) return
-    const wanted = Math.min(sizeMax, Math.max(sizeMin, Math.ceil(this.#count / share)))
-    if (this.#values.length < wanted) {
-      this.#values.push(value)
-    } else {
-      this.#values[this.#next] = value
-      this.#next = (this.#next + 1) % this.#values.length
-    }
-    if (this.#count >= this.#refreshAt) this.#fit()
-  }
-
-  /** Ends learning: the newest share is what is normal from now on. */
-  freeze(): void {
-    if (this.#frozen) return
-    this.#fit()
-    this.#frozen = true
-    this.#values = []
-  }
-
-  #fit(): void {
-    const size = this.#size = this.#values.length
-    this.#refreshAt = this.#count + Math.max(8, this.#count >> 3)
-    if (size < ready) return
-    const sorted = Float64Array.from(this.#values).toSorted()
-    const tail = this.#tail = Math.max(tailMin, Math.floor(size / tailShare))
-    const threshold = this.#threshold = sorted[size - tail]!
+/** Fits both tails to the scores in the ring. */
+export const fitTails = (ring: Block, record: Block, at: number, scaleMin: readonly [number, number]): void => {
+  const words = record.words
+  const values = words[at + held]!
+  const count = words[at + scores]!
+  words[at + refreshAt] = count + Math.max(8, count >>> 3)
+  words[at + size] = values
+  if (values < ready) return
+  const fitted = words[at + tail] = Math.max(tailMin, Math.floor(values / tailShare))
+  const column = sorted.subarray(0, values)
+  for (let which = 0; which < 2; which++) {
+    for (let i = 0; i < values; i++) column[i] = ring.floats[ring.at + 2 * i + which]!
+    column.sort()
+    const above = column[values - fitted]!
     let excess = 0
-    for (let i = size - tail; i < size; i++) excess += sorted[i]! - threshold
-    this.#scale = Math.max(this.#scaleMin, excess / tail)
+    for (let i = values - fitted; i < values; i++) excess += column[i]! - above
+    record.floats[at + threshold + which] = above
+    record.floats[at + scale + which] = Math.max(scaleMin[which]!, excess / fitted)
   }
+}
 
-  /** Decades of evidence that a normal score is at least this large: 0 below the upper tail. */
-  above(value: number): number {
-    const excess = value - this.#threshold
-    return excess <= 0 || this.#size < ready ? 0 : tailEvidence(excess, this.#scale, this.#tail, this.#size)
-  }
+/** Decades of evidence that a normal score, the first (0) or the second (1), is at least this large. */
+export const tailAbove = (record: Block, at: number, which: 0 | 1, score: number): number => {
+  const words = record.words
+  if (words[at + size]! < ready) return 0
+  const excess = Math.fround(score) - record.floats[at + threshold + which]!
+  return excess <= 0
+    ? 0
+    : tailEvidence(excess, record.floats[at + scale + which]!, words[at + tail]!, words[at + size]!)
+}
 
-  write(writer: Writer): void {
-    for (const value of [this.#count, this.#next, this.#refreshAt, this.#frozen ? 1 : 0, this.#size, this.#tail]) {
-      writer.u32(value)
-    }
-    writer.f64(this.#threshold)
-    writer.f64(this.#scale)
-    writer.floats(this.#values)
-  }
-
-  read(reader: Reader): void {
-    this.#count = reader.u32()
-    this.#next = reader.u32()
-    this.#refreshAt = reader.u32()
-    this.#frozen = reader.u32() === 1
-    this.#size = reader.u32()
-    this.#tail = reader.u32()
-    this.#threshold = reader.f64()
-    this.#scale = reader.f64()
-    this.#values = Array.from(reader.floats())
-  }
+/** False where the numbers of a record from a snapshot cannot be those of this ring. */
+export const tailsFit = (record: Block, at: number, ring: Block | undefined): boolean => {
+  const values = record.words[at + held]!
+  if (ring === undefined) return true
+  return values <= sizeMax && 2 * values <= ring.size && record.words[at + next]! < Math.max(1, values)
 }

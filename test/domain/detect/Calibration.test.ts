@@ -51,7 +51,7 @@ describe("the false-positive budget", () => {
 
 describe("ScoreSample", () => {
   it("gives the conformal rank inside the sample", () => {
-    const sample = new ScoreSample(Float64Array.from({ length: 99 }, (_, i) => i / 10))
+    const sample = new ScoreSample(Float32Array.from({ length: 99 }, (_, i) => i / 10), 0, 99)
     expect(sample.tail(-1)).toEqual({ p: 1, extrapolated: false })
     expect(sample.tail(9.8).p).toBe(2 / 100)
     expect(sample.tail(5).p).toBe(50 / 100)
@@ -59,7 +59,7 @@ describe("ScoreSample", () => {
 
   it("extrapolates beyond it, never upwards, and says so", () => {
     const next = random(34)
-    const sample = new ScoreSample(Float64Array.from({ length: 500 }, () => -Math.log10(1 - next())))
+    const sample = new ScoreSample(Float32Array.from({ length: 500 }, () => -Math.log10(1 - next())), 0, 500)
     let last = 1
     for (let score = 0; score < 20; score += 0.25) {
       const { p } = sample.tail(score)
