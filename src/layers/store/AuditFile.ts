@@ -6,7 +6,8 @@ import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { type ChainEntry, sealRecord } from "../../domain/audit/Chain.ts"
 import type { StoredRecord } from "../../domain/audit/Frames.ts"
 import { checkpointBytes, checkpointMs, checkpointRecords, headMacBytes } from "../../domain/audit/HeadSigning.ts"
-import { logIdLength, sameBytes } from "../../domain/audit/RecordBytes.ts"
+import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
+import { genesisHash, logIdLength, sameBytes } from "../../domain/audit/RecordBytes.ts"
 import { type AuditSecret, type AuditSigner, makeSigner, sha256 } from "./AuditSigner.ts"
 import { AuditTable, format, schema, type Tail } from "./AuditTable.ts"
 import { HeadFile } from "./HeadFile.ts"
@@ -136,19 +137,25 @@ export class AuditFile {
     }
   }
 
-  /** Gives a new log its identity and opens the head, under the write lock: two processes may start at once. */
+  /**
+   * Gives a new log its identity and its head, under the write lock: two processes may start at once. The head, over no
+   * records yet, is durable before the log exists, so that no record can ever be without one, whatever crashes.
+   */
   #adopt(db: DatabaseSync): void {
     const { headPath, path } = this.#options
     this.#lock(db)
-    const headed = this.#head.read().length > 0
-    if (db.prepare("SELECT 1 FROM log").get() === undefined) {
-      if (headed) throw new Refused(`${path} is new but the head ${headPath} covers records: the log was removed`)
-      db.prepare("INSERT INTO log (n, id) VALUES (1, ?)").run(Crypto.randomBytes(logIdLength))
+    const head = this.#head.read()[0]
+    const known = db.prepare("SELECT id FROM log WHERE n = 1").get()?.["id"]
+    if (known === undefined && head !== undefined && head.seq > 0) {
+      throw new Refused(`${path} is new but the head ${headPath} covers records: the log was removed`)
     }
-    if (!headed && db.prepare("SELECT 1 FROM record LIMIT 1").get() !== undefined) {
+    if (head === undefined && db.prepare("SELECT 1 FROM record LIMIT 1").get() !== undefined) {
       throw new Refused(`the head ${headPath} is missing but the log holds records; restore it, or move the log away`)
     }
+    const log = known instanceof Uint8Array ? known : head?.log ?? Crypto.randomBytes(logIdLength)
     this.#head.open()
+    if (head === undefined) this.#writeFirstHead(log)
+    if (known === undefined) db.prepare("INSERT INTO log (n, id) VALUES (1, ?)").run(log)
     db.exec("COMMIT")
     // After a failed sync the kernel may hold pages that it believes to be written. Copying them from the write-ahead
     // log into the database makes them dirty again, so that this sync is a first one and not a retry.
@@ -156,14 +163,18 @@ export class AuditFile {
     this.#poisoned = false
   }
 
+  #writeFirstHead(log: Uint8Array): void {
+    const signer = this.#signer
+    if (signer === undefined) throw new Refused("no audit key was given to begin the log with")
+    const tail = { seq: 0, hash: genesisHash(sha256, log), tree: new MerkleTree(sha256) }
+    this.#writeHead(log, tail, signer, 0, true)
+  }
+
   /** A log shorter than its head, or another one than its head's, was tampered with: adding to it would bury that. */
   #checkAgainstHead(tail: Tail, signer: AuditSigner): void {
     const { headPath } = this.#options
     const head = this.#head.read()[0]
-    if (head === undefined) {
-      if (tail.seq > 0) throw new Refused(`the head ${headPath} is missing`)
-      return
-    }
+    if (head === undefined) throw new Refused(`the head ${headPath} is missing`)
     const { checkpoint, log } = head
     if (
       !sameBytes(checkpoint.signature, this.#trusted) &&
@@ -190,14 +201,15 @@ export class AuditFile {
 
   /** Under the write lock, so that heads of several processes never overtake each other. Covers the end as it is now. */
   #coverByHead({ db, table }: Opened, signer: AuditSigner, now: number, renew: boolean): void {
-    const { log } = table
     this.#lock(db)
-    const tail = table.tail()
-    const { hash, seq } = tail
-    const checkpoint = this.#checkpointFor(log, tail, signer, now, renew)
-    const content = { log, seq, time: now, hash, checkpoint, keyId: signer.id }
-    this.#head.write({ ...content, mac: signer.mac(headMacBytes(content)) }, this.#sync)
+    this.#writeHead(table.log, table.tail(), signer, now, renew)
     db.exec("ROLLBACK")
+  }
+
+  #writeHead(log: Uint8Array, tail: Tail, signer: AuditSigner, now: number, renew: boolean): void {
+    const checkpoint = this.#checkpointFor(log, tail, signer, now, renew)
+    const content = { log, seq: tail.seq, time: now, hash: tail.hash, checkpoint, keyId: signer.id }
+    this.#head.write({ ...content, mac: signer.mac(headMacBytes(content)) }, this.#sync)
   }
 
   /** The last checkpoint while it is recent enough, else a new one: a signature costs more than the rest of a record. */

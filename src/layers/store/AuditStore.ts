@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
-import { sealRecord } from "../../domain/audit/Chain.ts"
+import { type ChainTail, sealRecord } from "../../domain/audit/Chain.ts"
 import { packEntries, unpackRecords, unpackSeals } from "../../domain/audit/Frames.ts"
 import { checkpointBytes, checkpointMs, headMacBytes } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
@@ -45,28 +45,31 @@ export const layerMemory: Layer.Layer<AuditStore, never, CryptoCore | KeyManager
     const tree = new MerkleTree(sha256)
     let heads: ReadonlyArray<AuditHead> = []
 
+    const mac = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(keys.getActiveKeyUnsafe("audit"), data))
+    const cover = ({ hash, seq }: ChainTail) => {
+      const time = clock.nowUnsafe()
+      const statement = { seq, time, hash, root: tree.root() }
+      const signature = keys.signCheckpointUnsafe(checkpointBytes(log, statement))
+      const { id } = keys.getActiveKeyUnsafe("audit")
+      const content = { log, seq, time, hash, checkpoint: { ...statement, signature }, keyId: id }
+      heads = [{ ...content, mac: mac(headMacBytes(content)) }, ...heads.slice(0, 1)]
+    }
+    cover({ seq: 0, hash: genesisHash(sha256, log) })
+
     const append = (entries: ReadonlyArray<AuditEntry>) => {
-      const key = keys.getActiveKeyUnsafe("audit")
-      const mac = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data))
+      const { id } = keys.getActiveKeyUnsafe("audit")
       const written = entries.map((entry) => {
         const last = records.at(-1)
         const tail = last === undefined
           ? { seq: 0, hash: genesisHash(sha256, log) }
           : { seq: last.seq, hash: last.hash }
-        const record = sealRecord({ ...entry, body: new Uint8Array(entry.body) }, tail, key.id, sha256, mac)
+        const record = sealRecord({ ...entry, body: new Uint8Array(entry.body) }, tail, id, sha256, mac)
         records.push(record)
         tree.append(record.hash)
         return record
       })
       const end = written.at(-1)
-      if (end !== undefined) {
-        const { hash, seq } = end
-        const time = clock.nowUnsafe()
-        const statement = { seq, time, hash, root: tree.root() }
-        const signature = keys.signCheckpointUnsafe(checkpointBytes(log, statement))
-        const content = { log, seq, time, hash, checkpoint: { ...statement, signature }, keyId: key.id }
-        heads = [{ ...content, mac: mac(headMacBytes(content)) }, ...heads.slice(0, 1)]
-      }
+      if (end !== undefined) cover(end)
       return written
     }
 
@@ -205,6 +208,7 @@ const makeSqlite = Effect.fnUntraced(function*(thread: StoreThread.StoreThread<A
   )
   // What waiting or an operator can heal must not keep the application from starting: appends will say it. A foreign or
   // newer file nothing will heal.
+  tellKeys()
   yield* Effect.catch(
     thread.request({ op: "open" }),
     (failure) => failure.kind === "foreign" ? Effect.fail(toError(failure)) : Effect.void
