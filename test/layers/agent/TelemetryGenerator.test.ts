@@ -1,7 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { PicTest } from "effect-pic/testing"
 import { layerKeyed } from "../../../src/layers/agent/TelemetryGenerator.ts"
 import { TelemetryGenerator } from "../../../src/services/TelemetryGenerator.ts"
+import { suite } from "../../contract/TelemetryGenerator.ts"
+
+suite("fixed key", layerKeyed([1, 2]), layerKeyed([1, 3]))
+suite("key of the keyset", PicTest.layer, PicTest.layerWith({ seed: 2 }))
 
 describe("TelemetryGenerator", () => {
   it.effect("describes calls, keyed", () =>
