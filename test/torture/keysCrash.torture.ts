@@ -12,7 +12,9 @@ const rounds = 100
 const print = (what: string): void => void process.stdout.write(`keys/${what}\n`)
 
 /** The system calls that change the disk, with the errors that they may give; each at its n-th time. */
-const injections: ReadonlyArray<{ readonly call: string; readonly faults: ReadonlyArray<string>; readonly upTo: number }> = [
+const injections: ReadonlyArray<
+  { readonly call: string; readonly faults: ReadonlyArray<string>; readonly upTo: number }
+> = [
   { call: "fsync", faults: ["error=EIO", "error=ENOSPC", "signal=KILL"], upTo: 10 },
   { call: "rename", faults: ["error=EIO", "error=ENOSPC", "signal=KILL"], upTo: 5 },
   { call: "write", faults: ["error=EIO", "error=ENOSPC", "signal=KILL"], upTo: 24 },

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { temporaryDirectory } from "../layers/store/Setup.ts"
 import { keyRefusals } from "../support/keys/KeyNode.ts"
-import { rotateUnderLoad } from "../support/keys/RotationLoad.ts"
+import { revokeUnderLoad, rotateUnderLoad } from "../support/keys/RotationLoad.ts"
 
 const rotations = 1_000
+const revocations = 30
 const seed = Number(process.env["PIC_TORTURE_SEED"] ?? 1)
 
 describe("keys under torture: rotation", () => {
@@ -16,5 +17,13 @@ describe("keys under torture: rotation", () => {
       assert.isAbove(outcome.verdicts["accepted"] ?? 0, 100_000)
       assert.isAbove(outcome.disabled["unknown_key"] ?? 0, 100, "no disabled key was tried")
       assert.strictEqual(outcome.disabled["accepted"] ?? 0, 0)
+    }))
+
+  it.live(`${revocations} revocations arrive in every process and stay in force`, () =>
+    Effect.gen(function*() {
+      const outcome = yield* revokeUnderLoad(yield* temporaryDirectory, revocations)
+      const slowest = Math.max(...outcome.arrivedMs.sameProcess, ...outcome.arrivedMs.otherProcess)
+      process.stdout.write(`keys/revocation: ${revocations} revocations, the slowest arrived after ${slowest} ms\n`)
+      assert.strictEqual(outcome.acceptedAfter, 0)
     }))
 })

@@ -118,9 +118,11 @@ export const make = (file: string, crypto: CryptoCore["Service"], now: () => num
 
   const open = locked(Effect.gen(function*() {
     seen = yield* readSeen
+    const before = seen?.generation
     if (yield* PrivateFile.exists(path)) {
       const keyset = yield* read
-      yield* writeSeen
+      // Written only where it changes: a full disk must not keep a process from starting.
+      if (keyset.generation !== before) yield* writeSeen
       return { keyset, created: false }
     }
     if (seen !== undefined) {

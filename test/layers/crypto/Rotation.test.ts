@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { keyRefusals } from "../../support/keys/KeyNode.ts"
-import { rotateUnderLoad } from "../../support/keys/RotationLoad.ts"
+import { revokeUnderLoad, rotateUnderLoad } from "../../support/keys/RotationLoad.ts"
 import { temporaryDirectory } from "../store/Setup.ts"
 
 describe("keys rotate under load", () => {
@@ -12,6 +12,13 @@ describe("keys rotate under load", () => {
       assert.isAbove(outcome.verdicts["accepted"] ?? 0, 1_000)
       assert.isAbove(outcome.signers, 5)
       assert.deepStrictEqual(outcome.generations, [101, 101, 101])
+    }))
+
+  it.live("revocations are in force at once where they are made, and soon everywhere, for good", () =>
+    Effect.gen(function*() {
+      const outcome = yield* revokeUnderLoad(yield* temporaryDirectory, 3)
+      assert.strictEqual(outcome.acceptedAfter, 0, JSON.stringify(outcome))
+      assert.lengthOf(outcome.arrivedMs.otherProcess, 3)
     }))
 
   it.live("positive control: a process that does not look for new keys is seen to refuse valid messages", () =>

@@ -19,6 +19,45 @@ export interface RotationOutcome {
   readonly generations: ReadonlyArray<number>
 }
 
+/** How revocations arrived: how long each took to be in force in the other nodes, and what disobeyed. */
+export interface RevocationOutcome {
+  readonly revocations: number
+  readonly arrivedMs: { readonly sameProcess: ReadonlyArray<number>; readonly otherProcess: ReadonlyArray<number> }
+  /** Messages under a revoked key that were accepted where the revocation was already in force. */
+  readonly acceptedAfter: number
+}
+
+/** Revokes the signing key again and again, and sends fresh messages signed with it to every node. */
+export const revokeUnderLoad = (directory: string, revocations: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const one = yield* openNode(directory)
+    const two = yield* openNode(directory)
+    const peer = yield* startPeer(directory)
+    let acceptedAfter = 0
+    const arrivedMs = { sameProcess: Array<number>(), otherProcess: Array<number>() }
+    const accepts = {
+      sameProcess: (frame: Uint8Array) => Effect.sync(() => (two.verify([frame])["accepted"] ?? 0) > 0),
+      otherProcess: (frame: Uint8Array) =>
+        Effect.map(
+          peer.ask({ _tag: "exchange", frames: [frame] }),
+          ({ verdicts }) => (verdicts["accepted"] ?? 0) > 0
+        )
+    }
+    for (let i = 0; i < revocations; i++) {
+      const key = one.keys.getActiveKeyUnsafe("event")
+      yield* one.keys.revokeKey(key.id)
+      const revokedAt = performance.now()
+      acceptedAfter += one.verify([one.signWith(key)])["accepted"] ?? 0
+      for (const where of ["sameProcess", "otherProcess"] as const) {
+        while (yield* accepts[where](one.signWith(key))) yield* Effect.sleep("5 millis")
+        arrivedMs[where].push(Math.round(performance.now() - revokedAt))
+        for (let j = 0; j < 5; j++) if (yield* accepts[where](one.signWith(key))) acceptedAfter++
+      }
+    }
+    const outcome: RevocationOutcome = { revocations, arrivedMs, acceptedAfter }
+    return outcome
+  }))
+
 const settle = Effect.sleep("20 millis")
 
 /**

@@ -21,7 +21,8 @@ const shipped = Effect.gen(function*() {
     onSuccess: ({ generation }) => say(`acknowledged ${generation}`),
     onFailure: (error) => say(`failed ${error.message}`)
   })
-  for (let i = 0; times === "0" || i < Number(times); i++) {
+  const limit = times === "0" ? Infinity : Number(times)
+  for (let i = 0; i < limit; i++) {
     yield* rotate
     // Room for the others: the lock is not fair to those who wait for it.
     yield* Effect.sleep("5 millis")

@@ -76,8 +76,7 @@ export const durable = (start: number): Guard => {
 
 /** The shipped rule without a file, run as `ReplayGuard.layerMemory` runs it: keys that depend on the boot do the rest. */
 export const embedded = (): Guard => {
-  const boot = () =>
-    new ReplayRule({ floor: -Infinity, ceiling: Infinity, pastMs: () => pastMs, sendersMax: capacity })
+  const boot = () => new ReplayRule({ floor: -Infinity, ceiling: Infinity, pastMs: () => pastMs, sendersMax: capacity })
   let rule = boot()
   return {
     outlivesBoot: false,
@@ -397,7 +396,9 @@ export const explore = (options: {
   let violation: string | undefined
   while (ran < count && violation === undefined) {
     const step = schedules.run(seed + ran++, make, stepsEach)
-    if (step >= 0) violation = `seed ${seed + ran - 1}, step ${step}: a nonce of ${schedules.twice?.sender} accepted twice`
+    if (step >= 0) {
+      violation = `seed ${seed + ran - 1}, step ${step}: a nonce of ${schedules.twice?.sender} accepted twice`
+    }
   }
   const fired = Object.fromEntries(faults.map((fault, i) => [fault, schedules.fired[i]!])) as Record<Fault, number>
   const { accepted, bytesMax, delivered } = schedules
