@@ -158,6 +158,8 @@ describe("operator socket", () => {
       ]
       assert.deepStrictEqual(replies.map((reply) => reply !== ""), [false, true, false, false, false])
       assert.strictEqual(yield* violations(services), 4)
+      const { counters } = yield* Context.get(services, PicMetrics).getStats
+      assert.deepStrictEqual([counters.attacks_forged, counters.alerts], [2, 4])
       assert.strictEqual(Context.get(services, PicConfig).settingsUnsafe().cellagent.fail_mode, "open")
     }))
 
