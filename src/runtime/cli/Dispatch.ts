@@ -68,6 +68,14 @@ const commands: Readonly<Record<string, Entry>> = {
     description: "Fail open or closed, in the running process",
     load: async () => rooted((await import("./operate.ts")).mode)
   },
+  replay: {
+    description: "Run trace files through the whole pipeline and report detection figures",
+    load: async () => {
+      const { command, spreadFiles } = await import("./replay.ts")
+      const run = rooted(command)
+      return (args) => run(spreadFiles(args))
+    }
+  },
   rollout: {
     description: "Observe or enforce, in the running process",
     load: async () => rooted((await import("./operate.ts")).rollout)
