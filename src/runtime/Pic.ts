@@ -31,7 +31,8 @@ const files = Layer.mergeAll(AuditStore.layerSqlite, StateStore.layerSqlite, Tra
 
 /**
  * Keys and stores as configured. Where they cannot be opened, fail-open means to protect from memory and say so, and
- * fail-closed means not to start.
+ * fail-closed means not to start. `state.db` falls back alone: a second process on a directory still shares its keys
+ * and its evidence.
  */
 const persistence = Layer.unwrap(Effect.gen(function*() {
   const config = yield* PicConfig
@@ -42,10 +43,21 @@ const persistence = Layer.unwrap(Effect.gen(function*() {
     return memory
   }
   if (cellagent.fail_mode === "closed") return files
-  return Layer.catch(files, (error) => {
-    const why =
-      `state in ${storage.directory} cannot be used (${error.message}); keys, baselines and evidence are in memory only`
-    health.reportUnsafe("storage", "degraded", why)
+  const degraded = (name: string, error: { readonly message: string }, lost: string) =>
+    health.reportUnsafe(
+      name,
+      "degraded",
+      `${storage.directory} cannot be used (${error.message}); ${lost} in memory only`
+    )
+  const stateOrMemory = Layer.catch(StateStore.layerSqlite, (error) => {
+    degraded("state storage", error, "what this process learns and what operators change is")
+    return StateStore.layerMemory
+  })
+  const shared = Layer.mergeAll(AuditStore.layerSqlite, stateOrMemory, TraceStore.layerSqlite).pipe(
+    Layer.provideMerge(KeyManager.layerFile)
+  )
+  return Layer.catch(shared, (error) => {
+    degraded("storage", error, "keys, baselines and evidence are")
     return memory
   })
 }))

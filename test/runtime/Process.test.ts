@@ -157,6 +157,7 @@ describe("a protected process", () => {
     const [open, closed] = await Promise.all([startService(directory), startService(directory, "closed")])
     assert.deepInclude(open.first, { started: true })
     assert.include(String(open.first["line"]), "one process owns it")
+    assert.include(String(open.first["line"]), "what this process learns", "keys and evidence are still shared")
     await open.ask("train")
     assert.deepInclude(await open.ask("attack"), { blocked: "Anomalous" })
 
