@@ -6,46 +6,8 @@ import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { packRecords, unpackRecords } from "../../../src/domain/audit/Frames.ts"
-import { Verifier, type VerifierCrypto } from "../../../src/domain/audit/Verifier.ts"
-import { AuditFile } from "../../../src/layers/store/AuditFile.ts"
-import { makeSigner, sha256 } from "../../../src/layers/store/AuditSigner.ts"
+import { acknowledgements, openLog, verifyLog } from "../../support/audit/Files.ts"
 import { temporaryDirectory } from "./Setup.ts"
-
-const secret = { id: "k1", key: new Uint8Array(32).fill(1), checkpointSeed: new Uint8Array(32).fill(2) }
-const signer = makeSigner(secret)
-const crypto: VerifierCrypto = {
-  sha256,
-  verifyMac: (id, data, mac) => id === secret.id ? Crypto.timingSafeEqual(signer.mac(data), mac) : undefined,
-  verifySignature: signer.verify
-}
-
-const openLog = (directory: string, options: { readonly sync?: (fd: number) => void } = {}) => {
-  const file = new AuditFile({
-    path: Path.join(directory, "audit.db"),
-    headPath: Path.join(directory, "audit.head"),
-    readOnly: false,
-    lockWaitMs: 5_000,
-    ...options
-  })
-  file.useSecret(secret)
-  return file
-}
-
-/** Verifies a log and returns the hash of each record. */
-const verify = (file: AuditFile) => {
-  const verifier = new Verifier(crypto, file.heads())
-  const hashes = new Map<number, string>()
-  for (let next = 1; next <= file.lastSeq();) {
-    const page = unpackRecords(packRecords(file.read(next, 500)))
-    for (const record of page) {
-      verifier.step(record)
-      hashes.set(record.seq, Buffer.from(record.hash).toString("hex"))
-    }
-    next += page.length
-  }
-  return { report: verifier.finish(), hashes }
-}
 
 interface Writer {
   readonly process: ChildProcess
@@ -68,13 +30,6 @@ const kill = async ({ process }: Writer) => {
   await ended
 }
 
-/** Whole lines only: a line that the kill cut was not read as an acknowledgement by anybody. */
-const acknowledged = ({ output }: Writer) =>
-  output.join("").split("\n").slice(0, -1).map((line) => {
-    const [seq = "", hash = ""] = line.split(" ")
-    return { seq: Number(seq), hash }
-  })
-
 const until = async (condition: () => boolean) => {
   while (!condition()) await sleep(5)
 }
@@ -95,10 +50,10 @@ describe("audit log of several processes", () => {
             for (const writer of writers) {
               await sleep(Crypto.randomInt(0, 40))
               await kill(writer)
-              all.push(...acknowledged(writer))
+              all.push(...acknowledgements(writer.output.join("")))
             }
             const file = openLog(directory)
-            const { hashes, report } = verify(file)
+            const { hashes, report } = verifyLog(file)
             assert.isTrue(report.ok, report.detail)
             for (const { hash, seq } of all) assert.strictEqual(hashes.get(seq), hash, `record ${seq} was acknowledged`)
             file.close()
@@ -122,7 +77,7 @@ describe("audit log of several processes", () => {
       assert.strictEqual(crashed.heads().length, 1, "the head is there, the log is not")
       const file = openLog(directory)
       file.append([{ time: 1, kind: "start", body: Uint8Array.of(1) }], 1)
-      const { report } = verify(file)
+      const { report } = verifyLog(file)
       assert.isTrue(report.ok, report.detail)
       assert.strictEqual(report.headSeq, 1)
       file.close()
@@ -161,7 +116,7 @@ describe("audit log of several processes", () => {
       assert.strictEqual(synced.length, before + 1, "the failed sync is not repeated")
       failing = false
       const [third] = file.append([entry(3)], 3)
-      const { report } = verify(file)
+      const { report } = verifyLog(file)
       assert.isTrue(report.ok, report.detail)
       assert.strictEqual(report.headSeq, third?.seq)
       file.close()

@@ -1,0 +1,43 @@
+/**
+ * A process that appends a number of groups, prints the number and hash of every record that was acknowledged and
+ * `failed` for every group that was refused, and closes and reopens the log half-way.
+ *
+ * Arguments: directory, number of groups, `FULL` or `NORMAL`. `NORMAL` is the control: a database driver that says that it
+ * synchronises fully and does not.
+ */
+import { writeSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
+import { makeRandom } from "../Seeded.ts"
+import { openLog } from "./Files.ts"
+
+const [directory = "", count = "0", synchronous = "FULL"] = process.argv.slice(2)
+
+if (synchronous === "NORMAL") {
+  const { exec, prepare } = DatabaseSync.prototype
+  DatabaseSync.prototype.exec = function(sql) {
+    return exec.call(this, sql.replace("synchronous = FULL", "synchronous = NORMAL"))
+  }
+  DatabaseSync.prototype.prepare = function(sql, options) {
+    return prepare.call(this, sql === "PRAGMA synchronous" ? "SELECT 2" : sql, options)
+  }
+}
+
+const random = makeRandom(7)
+const file = openLog(directory)
+const groups = Number(count)
+for (let n = 0; n < groups; n++) {
+  if (n === Math.floor(groups / 2)) file.close()
+  const group = Array.from({ length: 1 + n % 3 }, (_, i) => ({
+    time: n,
+    kind: "block" as const,
+    body: new TextEncoder().encode(JSON.stringify({ n, i, text: "x".repeat(random.below(3_000)) }))
+  }))
+  try {
+    const records = file.append(group, n)
+    // Synchronous, so that an acknowledgement is out of the process before the next record is begun.
+    writeSync(1, records.map(({ hash, seq }) => `${seq} ${Buffer.from(hash).toString("hex")}\n`).join(""))
+  } catch (error) {
+    writeSync(1, `failed ${error instanceof Error ? error.message : "?"}\n`)
+  }
+}
+file.close()
