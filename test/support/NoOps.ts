@@ -118,19 +118,26 @@ export const foundation = {
     signUnsafe: () => new Uint8Array(64),
     verifySignatureUnsafe: () => true
   }),
-  KeyManager: Layer.succeed(KeyManager, {
-    getActiveKeyUnsafe: () => key,
-    verifyKeyUnsafe: () => key,
-    featureKeyUnsafe: () => [0, 0],
-    signCheckpointUnsafe: () => new Uint8Array(64),
-    checkpointPublicKeyUnsafe: () => bytes,
-    auditSecretUnsafe: () => ({ id: "k", key: secret, checkpointSeed: secret }),
-    auditKeyUnsafe: () => key,
-    rotateKeys: Effect.succeed(keyset),
-    revokeKey: () => Effect.succeed(keyset),
-    list: Effect.succeed(keyset),
-    events: Stream.empty
-  }),
+  // One constant key for everything and everyone: it signs, and separates nothing.
+  KeyManager: Layer.effect(
+    KeyManager,
+    Effect.map(CryptoCore, (crypto) => {
+      const only = crypto.deriveKeyUnsafe(secret, { id: "k", purpose: "any", info: "" })
+      return KeyManager.of({
+        getActiveKeyUnsafe: () => only,
+        verifyKeyUnsafe: () => only,
+        featureKeyUnsafe: () => [0, 0],
+        signCheckpointUnsafe: () => new Uint8Array(64),
+        checkpointPublicKeyUnsafe: () => bytes,
+        auditSecretUnsafe: () => ({ id: "k", key: secret, checkpointSeed: secret }),
+        auditKeyUnsafe: () => only,
+        rotateKeys: Effect.succeed(keyset),
+        revokeKey: () => Effect.succeed(keyset),
+        list: Effect.succeed(keyset),
+        events: Stream.empty
+      })
+    })
+  ),
   AuditStore: Layer.succeed(AuditStore, {
     append: () => Effect.succeed([]),
     read: () => Effect.succeed([]),
