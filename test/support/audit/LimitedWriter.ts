@@ -2,10 +2,10 @@
  * A process that appends a number of groups, prints the number and hash of every record that was acknowledged and
  * `failed` for every group that was refused, and closes and reopens the log half-way.
  *
- * Arguments: directory, number of groups, `FULL` or `NORMAL`. `NORMAL` is the control: a database driver that says that it
- * synchronises fully and does not.
+ * Arguments: directory, number of groups, and how it synchronises. `FULL` is as it should be; the others are controls:
+ * `NORMAL` a database driver that says that it synchronises fully and does not, `RETRY` a log that tries a failed sync again.
  */
-import { writeSync } from "node:fs"
+import { fdatasyncSync, writeSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { makeRandom } from "../Seeded.ts"
 import { openLog } from "./Files.ts"
@@ -22,8 +22,16 @@ if (synchronous === "NORMAL") {
   }
 }
 
+const syncTwice = (fd: number) => {
+  try {
+    fdatasyncSync(fd)
+  } catch {
+    fdatasyncSync(fd)
+  }
+}
+
 const random = makeRandom(7)
-const file = openLog(directory)
+const file = openLog(directory, synchronous === "RETRY" ? { sync: syncTwice } : {})
 const groups = Number(count)
 for (let n = 0; n < groups; n++) {
   if (n === Math.floor(groups / 2)) file.close()

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import { type Fault, runWithFault } from "../../support/audit/Faults.ts"
+import { openLog } from "../../support/audit/Files.ts"
+import { canTrace, scratchDirectory } from "../../support/audit/Trace.ts"
+
+const faults: ReadonlyArray<Fault & { readonly end: "failed" | "killed" }> = [
+  { file: "audit.db-wal", call: "fsync", effect: "error=EIO", nth: 2, end: "failed" },
+  { file: "audit.db-wal", call: "pwrite64", effect: "error=ENOSPC", nth: 5, end: "failed" },
+  { file: "audit.db-wal", call: "pwrite64", effect: "signal=KILL", nth: 6, end: "killed" },
+  { file: "audit.head", call: "fdatasync", effect: "error=EIO", nth: 3, end: "failed" },
+  { file: "audit.head", call: "pwrite64", effect: "signal=KILL", nth: 4, end: "killed" }
+]
+
+const inLog = <A>(use: (directory: string) => A): A => {
+  const directory = scratchDirectory()
+  try {
+    const log = openLog(directory)
+    log.open()
+    log.close()
+    return use(directory)
+  } finally {
+    Fs.rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+describe("audit log whose system calls fail", () => {
+  it("keeps what it acknowledged, never forks, and goes on with a new handle", () => {
+    if (!canTrace()) {
+      return void process.stdout.write("audit faults skipped: strace is not installed, or may not trace here\n")
+    }
+    for (const { end, ...fault } of faults) {
+      const outcome = inLog((directory) => runWithFault(directory, fault))
+      assert.deepStrictEqual(outcome, { end, wrong: undefined }, JSON.stringify(fault))
+    }
+    const planted = { file: "audit.head", call: "fdatasync", effect: "error=EIO", nth: 3 }
+    const control = inLog((directory) => runWithFault(directory, planted, "RETRY"))
+    assert.strictEqual(control.wrong, "a failed sync was repeated on the same descriptor")
+  })
+})

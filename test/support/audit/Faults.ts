@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { type Acknowledged, acknowledgements, openLog, verifyLog } from "./Files.ts"
+
+/** One system call on one file, its n-th time, and what happens to it. */
+export interface Fault {
+  readonly file: string
+  readonly call: string
+  readonly effect: string
+  readonly nth: number
+}
+
+/** What became of a writer and of its log. */
+export interface FaultOutcome {
+  /** `quiet`: the fault did not fire, or hit a call whose failure harms nobody. */
+  readonly end: "quiet" | "failed" | "killed"
+  /** What must not be, or `undefined`. */
+  readonly wrong: string | undefined
+}
+
+/** Groups that the writer appends under each fault, with a reopening half-way. */
+export const groups = 8
+
+/** How often each descriptor was synced again after its sync had failed: never, if nobody trusts a second fsync. */
+const repeatedSyncs = (trace: string, file: string): number => {
+  let failed: string | undefined
+  let repeated = 0
+  for (const line of trace.split("\n")) {
+    const call = /(\w+)\((\d+)<([^>]*)>/.exec(line)
+    if (call === null || !(call[3] ?? "").endsWith(file)) continue
+    if (line.includes("(INJECTED)")) failed = call[2]
+    else if (call[1] === "close" && call[2] === failed) failed = undefined
+    else if (/^(fsync|fdatasync)$/.test(call[1] ?? "") && call[2] === failed) repeated++
+  }
+  return repeated
+}
+
+/** Runs a writer over the log in a directory with one fault planted, then looks at what it left. */
+export const runWithFault = (
+  directory: string,
+  { call, effect, file, nth }: Fault,
+  synchronous: "FULL" | "RETRY" = "FULL"
+): FaultOutcome => {
+  const trace = `${directory}.strace`
+  const options = ["-f", "-qq", "-y", "-o", trace, "-P", Path.join(directory, file)]
+  const inject = ["-e", `trace=${call},fsync,fdatasync,close`, "-e", `inject=${call}:${effect}:when=${nth}`]
+  const script = Path.join(import.meta.dirname, "LimitedWriter.ts")
+  const ran = spawnSync("strace", [
+    ...options,
+    ...inject,
+    process.execPath,
+    script,
+    directory,
+    String(groups),
+    synchronous
+  ], {
+    encoding: "utf8",
+    timeout: 60_000
+  })
+  const killed = ran.status !== 0
+  const lines = ran.stdout.split("\n")
+  const failedAt = lines.findIndex((line) => line.startsWith("failed"))
+  const repeated = repeatedSyncs(Fs.readFileSync(trace, "latin1"), file)
+  Fs.rmSync(trace)
+  const wrong = repeated > 0
+    ? "a failed sync was repeated on the same descriptor"
+    : effect.startsWith("error") && killed
+    ? `the writer died of an error: ${ran.stderr}`
+    : failedAt >= 0 && acknowledgements(lines.slice(failedAt).join("\n")).length === 0
+    ? `the writer never recovered: ${lines[failedAt]}`
+    : inspect(directory, acknowledgements(ran.stdout))
+  return { end: killed ? "killed" : failedAt < 0 ? "quiet" : "failed", wrong }
+}
+
+/** Appends to the log once more and compares it with what was acknowledged. */
+const inspect = (directory: string, acknowledged: ReadonlyArray<Acknowledged>): string | undefined => {
+  const log = openLog(directory)
+  try {
+    log.append([{ time: 1, kind: "start", body: new TextEncoder().encode("{}") }], 1)
+    const { hashes, report } = verifyLog(log)
+    if (!report.ok) return report.detail
+    const lost = acknowledged.find(({ hash, seq }) => hashes.get(seq) !== hash)
+    if (lost !== undefined) return `record ${lost.seq} was acknowledged and is gone`
+    const numbers = new Set(acknowledged.map(({ seq }) => seq))
+    return numbers.size < acknowledged.length ? "a number was given out twice" : undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : "?"
+  } finally {
+    log.close()
+  }
+}
