@@ -65,11 +65,13 @@ export class ByteWriter {
     this.reserve(prefixLength + 2 * length)
     const bytes = this.bytes
     const start = this.position + prefixLength
+    let units = 0
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i)
-      if (unit > 0xff) return this.#wide(value, length)
+      units |= unit
       bytes[start + i] = unit
     }
+    if (units > 0xff) return this.#wide(value, length)
     this.uint16(length << 1)
     this.position += length
   }

@@ -67,9 +67,14 @@ export const openNode = Effect.fnUntraced(function*(directory: string, replace: 
   const keys = Context.get(context, KeyManager)
   const transport = Context.get(context, SecureTransport)
   const validator = Context.get(context, SecurityValidator)
+  let kept: MacKey | undefined
+  const stubborn: KeyManager["Service"] = {
+    ...keys,
+    getActiveKeyUnsafe: (purpose) => kept ?? keys.getActiveKeyUnsafe(purpose)
+  }
+  const codec = new FrameCodec(Context.get(context, CryptoCore), stubborn, Context.get(context, PicClock).nowUnsafe)
   const signWith = (key: MacKey): Uint8Array => {
-    const stubborn = { ...keys, getActiveKeyUnsafe: () => key }
-    const codec = new FrameCodec(Context.get(context, CryptoCore), stubborn, Context.get(context, PicClock).nowUnsafe)
+    kept = key
     codec.start("event", "stubborn#1", undefined)
     writeEvent(codec.writer, sampleEvent)
     return codec.sign("event")
