@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { type Finding, findingsMax } from "../../domain/Decision.ts"
 import { suspicionOf } from "../../domain/replay/Suspicion.ts"
 import type { TraceCall, TraceLine } from "../../domain/replay/TraceLine.ts"
+import { TraceTimes } from "../../domain/replay/TraceTimes.ts"
 import type { LineVerdict } from "../../domain/replay/Verdicts.ts"
 import type { ConfigOptions } from "../../layers/config/PicConfig.ts"
 import type { PicConfigError } from "../../services/PicConfig.ts"
@@ -74,6 +75,7 @@ class Replayer {
   readonly #setTime: (ms: number) => void
   readonly #monitor: Monitor["Service"]
   readonly #now: () => number
+  readonly #times = new TraceTimes()
   readonly #sites = new Map<string, CallSite>()
   /** The first verdict that was none of the brain's, if any. */
   failure: string | undefined
@@ -112,7 +114,9 @@ class Replayer {
   judge(call: TraceCall, session: string): Judged | Effect.Effect<Judged> {
     const { fn, t } = call
     // 0 stands for an unknown time, so a trace that counts from 0 starts a moment later.
-    this.#tap.time = t === undefined || this.#facts.untimed.has(fn) ? unknownTime : Math.max(t, Number.MIN_VALUE)
+    this.#tap.time = t === undefined || this.#facts.untimed.has(fn)
+      ? unknownTime
+      : Math.max(this.#times.of(fn, t), Number.MIN_VALUE)
     this.#tap.assessment = undefined
     if (t !== undefined) this.#setTime(t)
     return this.#monitor.judgeUnsafe(this.#site(fn), call.args, session)

@@ -53,6 +53,13 @@ describe("trace time", () => {
       assert.isAtMost(report.blocked, 2)
     }))
 
+  it.live("takes test lines from the same days as the learning lines for what they are", () =>
+    Effect.gen(function*() {
+      const lines = times(2_000, (i) => poll(i, { y: 0 }))
+      const { report } = yield* replay(lines.filter((_, i) => i % 2 === 0), lines.filter((_, i) => i % 2 === 1))
+      assert.isAtMost(report.blocked, 2)
+    }))
+
   it.live("learns until the learning files end, however many they are", () =>
     Effect.gen(function*() {
       // A form that comes only in the last tenth of learning must still be learned in full.
