@@ -9,13 +9,17 @@ import { type Findings, placeName } from "./Findings.ts"
 import { gramSurprise, learnGrams } from "./GramModel.ts"
 import { distinctValues, learnValue, novelty } from "./Novelty.ts"
 import { learnShape, shapeSurprise } from "./ShapeModel.ts"
-import { fitTails, pushScores, tailAbove, tailsFit } from "./TailSample.ts"
+import { fitTails, pushScores, tailAbove, type TailPriors, tailsFit } from "./TailSample.ts"
 import { TopFive } from "./TopFive.ts"
 
 /** A type that an argument never had counts as a tenth of a call: types change with deployments, not with traffic. */
 const typePrior = 0.1
-/** Smallest excess that counts: of shape surprise and mean gram surprise (nats), of sizes and magnitudes (log scale). */
-const scaleMin = [1, 0.3] as const
+/**
+ * Of shape surprise and mean gram surprise (nats): the usual mean excess, about one symbol in fifty and one gram in two,
+ * and the smallest that counts.
+ */
+const priors: TailPriors = { scale: [4, 0.7], scaleMin: [1, 0.3] }
+/** The smallest mean excess of sizes and magnitudes that counts (log scale). */
 const rangeScaleMin = 0.5
 /**
  * Decades taken from the evidence of sizes and magnitudes: records happen to honest callers all the time, so among the
@@ -122,7 +126,7 @@ export class ArgumentModel {
       const at = this.#made(Layout.tails)
       scores[0] = this.#shapeScore(value)
       scores[1] = this.#gramScore(value)
-      this.#ring = pushScores(this.#arena, this.#ring, this.#record, at, scores, scaleMin)
+      this.#ring = pushScores(this.#arena, this.#ring, this.#record, at, scores, priors)
     }
     const { at, words } = this.#record
     learnShape(this.#table, saltOf(this.#index, shapes), words, at + Layout.shape, value.shape)
@@ -148,7 +152,7 @@ export class ArgumentModel {
     if (words[at + Layout.frozen] !== 0) return
     words[at + Layout.frozen] = 1
     if (this.#ring === undefined) return
-    fitTails(this.#ring, this.#record, this.#section(Layout.tails), scaleMin)
+    fitTails(this.#ring, this.#record, this.#section(Layout.tails), priors)
     this.#arena.free(this.#ring)
     this.#ring = undefined
   }

@@ -1,5 +1,6 @@
 import { type Arena, type Block, writeBlock } from "./Arena.ts"
 import type { Reader, Writer } from "./Bytes.ts"
+import { tailScale } from "./TailFit.ts"
 
 /** Most scores kept; at the default false-positive budget of 1 in 1000 the largest two decide. */
 const scoresMax = 2048
@@ -7,8 +8,10 @@ const scoresMax = 2048
 const share = 4
 /** Fewest points of the fitted tail. */
 const tailMin = 8
-/** Nats that a tail falls per unit of score at most: scores are decades already. */
-const scaleMin = Math.LOG10E
+/** Scores are decades of evidence already: a tail falls by a factor of e over this much of it, and never faster. */
+const usualScale = Math.LOG10E
+/** What that knowledge counts, in scores. */
+const known = 8
 /** Smallest p-value that extrapolation claims. */
 export const pMin = 1e-9
 
@@ -22,7 +25,7 @@ export interface Tail {
  * Turns scores into p-values by their rank among the scores of normal calls: (k + 1) / (n + 1), which bounds the false
  * alarms of exchangeable traffic whatever the score means (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
  * World", 2005). Beyond the largest score the tail goes on as the predictive distribution of an exponential
- * fitted to the k largest (shape 1/2k), which is the more careful the fewer they are; the answer says so.
+ * fitted to the k largest (shape 1/(k + 8)), which is the more careful the fewer they are; the answer says so.
  */
 export class ScoreSample {
   readonly #scores: Float32Array
@@ -44,7 +47,7 @@ export class ScoreSample {
     const threshold = this.#threshold = size === 0 ? 0 : scores[end - tail]!
     let excess = 0
     for (let i = end - tail; i < end; i++) excess += scores[i]! - threshold
-    this.#scale = tail === 0 ? scaleMin : Math.max(scaleMin, excess / tail)
+    this.#scale = Math.max(usualScale, tailScale(excess, tail, usualScale, known))
   }
 
   /** The scores, sorted. */
@@ -65,8 +68,9 @@ export class ScoreSample {
     }
     const rank = (size - low + 1) / (size + 1)
     if (low < size || size === 0) return { p: rank, extrapolated: false }
+    const degrees = this.#tail + known
     const excess = (score - this.#threshold) / this.#scale
-    const fitted = (this.#tail / (size + 1)) * (1 + excess / (2 * this.#tail)) ** (-2 * this.#tail)
+    const fitted = (this.#tail / (size + 1)) * (1 + excess / degrees) ** -degrees
     return { p: Math.max(pMin, Math.min(rank, fitted)), extrapolated: true }
   }
 }

@@ -6,6 +6,7 @@ import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
 import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
+import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
 import { RateModel } from "./RateModel.ts"
@@ -36,6 +37,7 @@ export class FunctionModel {
   readonly #table: CountTable
   readonly #structure: StructureModel
   readonly #calibration: Calibration
+  readonly #drift: DriftModel
   readonly #seed: number
   /** Made when the first call with a time, the first outcome and the first session come. */
   #rate: RateModel | undefined
@@ -56,6 +58,7 @@ export class FunctionModel {
     this.#table = new CountTable(shared.arena, shared.entriesMax)
     this.#structure = new StructureModel(shared.arena, this.#table)
     this.#calibration = new Calibration(shared.arena)
+    this.#drift = new DriftModel(shared.arena)
   }
 
   get state(): LearningState {
@@ -69,7 +72,7 @@ export class FunctionModel {
   /** Approximate bytes held. */
   get bytes(): number {
     return 512 + this.#table.bytes + this.#structure.bytes + this.#calibration.bytes
-      + (this.#rate?.bytes ?? 0) + (this.#outcomes?.bytes ?? 0)
+      + this.#drift.bytes + (this.#rate?.bytes ?? 0) + (this.#outcomes?.bytes ?? 0)
   }
 
   /** Scores a call, and counts it for the rate: every call counts once, whatever becomes of it. */
@@ -82,6 +85,7 @@ export class FunctionModel {
       }
       this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
     }
+    this.#drift.push(event.features)
     const score = this.#evidence(event, undefined)
     if (this.#state !== "ready") return { state: this.#state, score, pValue: 1, findings: [] }
     const { extrapolated, p, points } = this.#pValue(this.#calibration, score)
@@ -98,7 +102,7 @@ export class FunctionModel {
   #evidence(event: TelemetryEvent, findings: Findings | undefined): number {
     const content = this.#structure.evidence(event.features, findings)
     const rate = this.#rate?.evidence(event.timestamp, findings) ?? 0
-    return content > rate ? content : rate
+    return Math.max(content, rate, this.#drift.evidence(event.features, findings))
   }
 
   #pValue(calibration: Calibration, score: number): { p: number; extrapolated: boolean; points: number } {
@@ -212,6 +216,7 @@ export class FunctionModel {
     this.#table.release()
     this.#structure.release()
     this.#calibration.release()
+    this.#drift.release()
     this.#rate?.release()
     this.#outcomes?.release()
   }
@@ -256,6 +261,7 @@ export class FunctionModel {
     this.#table.write(writer)
     this.#structure.write(writer)
     this.#calibration.write(writer)
+    this.#drift.write(writer)
     writer.u32(this.#rate === undefined ? 0 : 1)
     this.#rate?.write(writer)
     writer.u32(this.#outcomes === undefined ? 0 : 1)
@@ -276,6 +282,7 @@ export class FunctionModel {
     this.#table.read(reader)
     this.#structure.read(reader)
     this.#calibration.read(reader)
+    this.#drift.read(reader)
     if (reader.u32() === 1) {
       this.#rate = new RateModel(this.#shared.arena, this.#shared.subjects)
       this.#rate.read(reader)

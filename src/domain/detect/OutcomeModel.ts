@@ -79,7 +79,13 @@ export class OutcomeModel {
     const relative = endEvidence(floats, at, this.#measured, Math.log1p(ms), relativeScaleMin)
     const absolute = endEvidence(floats, at + endWords, this.#measured, ms - excessMs, absoluteScaleMin)
     const duration = ms > usual ? Math.max(relative, absolute) : relative
-    findings?.add("duration", "", duration, `up to ${Number(usual.toPrecision(3))} ms`, `${Number(ms.toPrecision(3))} ms`)
+    findings?.add(
+      "duration",
+      "",
+      duration,
+      `up to ${Number(usual.toPrecision(3))} ms`,
+      `${Number(ms.toPrecision(3))} ms`
+    )
     return Math.max(tag, duration)
   }
 

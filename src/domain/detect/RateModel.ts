@@ -19,7 +19,7 @@ const runsPerValue = 16
 /** Calls over which the usual pace is averaged: the hours of a day are followed, a burst is not. */
 const paceHorizon = 256
 /** A run must also be this much faster than the fastest learned ones, on a log scale. */
-const runMargin = Math.log(1.1)
+const runMargin = Math.log(1.05)
 const runScaleMin = 0.05
 /** Quarters of a millisecond: the unit of times, which are kept modulo 2^32 (12 days). */
 const ticksPerMs = 4

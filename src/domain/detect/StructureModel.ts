@@ -34,10 +34,10 @@ interface Entry {
 export class StructureModel {
   readonly #arena: Arena
   readonly #table: CountTable
-  readonly #entries: Array<Entry> = []
+  #entries: Array<Entry> = []
   #byPath: Map<string, Entry> | undefined
   /** Number of arguments and calls that had it, in pairs: most functions have one. */
-  readonly #arities: Array<number> = []
+  #arities: Array<number> = []
   #count = 0
   #truncated = 0
   #newShare = 0
@@ -65,7 +65,7 @@ export class StructureModel {
   #add(path: string): Entry {
     const model = new ArgumentModel(this.#arena, this.#table, this.#entries.length)
     const entry: Entry = { path, model, present: 0, mark: 0 }
-    this.#entries.push(entry)
+    this.#entries = [...this.#entries, entry]
     if (this.#byPath !== undefined) this.#byPath.set(path, entry)
     else if (this.#entries.length >= mappedFrom) this.#byPath = new Map(this.#entries.map((one) => [one.path, one]))
     return entry
@@ -84,7 +84,7 @@ export class StructureModel {
       arities[i + 1] = arities[i + 1]! + 1
       return
     }
-    if (arities.length < 2 * aritiesMax) arities.push(arity, 1)
+    if (arities.length < 2 * aritiesMax) this.#arities = [...arities, arity, 1]
   }
 
   /** Learns one call. */

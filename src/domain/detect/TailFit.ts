@@ -4,7 +4,19 @@ export const evidenceMax = 12
 /**
  * Decades of evidence in a value that lies `excess` above a threshold which `tail` of `size` normal values passed by
  * `scale` on average: the predictive distribution of an exponential tail, a generalised Pareto tail with shape 1/k
- * (Pickands 1975; Davison and Smith 1990). The fewer values it rests on, the more slowly it falls.
+ * (Pickands 1975; Davison and Smith 1990). The fewer values it rests on, the more slowly it falls; `known` says how many
+ * more values' worth of knowledge the scale holds.
  */
-export const tailEvidence = (excess: number, scale: number, tail: number, size: number): number =>
-  Math.min(evidenceMax, Math.log10((size + 1) / (tail + 1)) + tail * Math.LOG10E * Math.log1p(excess / (scale * tail)))
+export const tailEvidence = (excess: number, scale: number, tail: number, size: number, known = 0): number =>
+  Math.min(
+    evidenceMax,
+    Math.log10((size + 1) / (tail + 1)) + (tail + known) * Math.LOG10E * Math.log1p(excess / (scale * (tail + known)))
+  )
+
+/**
+ * The scale of a tail from the sum of its excesses and what is known before: `known` excesses of `prior` on average
+ * (the conjugate prior of an exponential: Raiffa and Schlaifer 1961). Eight values alone would leave it uncertain by a
+ * third, and the tail would have to fall too slowly to say anything of a young function.
+ */
+export const tailScale = (excesses: number, tail: number, prior: number, known: number): number =>
+  (excesses + prior * known) / (tail + known)

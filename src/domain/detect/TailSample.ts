@@ -1,5 +1,5 @@
 import type { Arena, Block } from "./Arena.ts"
-import { tailEvidence } from "./TailFit.ts"
+import { tailEvidence, tailScale } from "./TailFit.ts"
 
 /** First scores of a model, left out: they say only that everything was new. */
 const warmup = 32
@@ -12,6 +12,16 @@ const share = 4
 /** Part of the scores above which the tail is fitted. */
 const tailShare = 10
 const tailMin = 8
+/** What is known of a scale before, in values. */
+const known = 8
+
+/** What is known of the tails of both scores, in units of each. */
+export interface TailPriors {
+  /** Usual mean excesses: what the tails of small samples are drawn to. */
+  readonly scale: readonly [number, number]
+  /** Smallest mean excesses that a tail may have. */
+  readonly scaleMin: readonly [number, number]
+}
 
 /** Words of the record of two tails: counts that they share, then threshold and scale (floats) of each. */
 export const tailsWords = 10
@@ -29,8 +39,7 @@ const sorted = new Float32Array(sizeMax)
 /**
  * Two scores of each normal value while it is learned, and so how improbable a more surprising value is: the newest
  * quarter of them is kept in a ring, of which only the fitted upper tails stay when learning ends. Adds the scores of
- * one value to the record at `at` and answers the ring; `scaleMin` are the smallest mean excesses, in units of each
- * score, that a tail may have.
+ * one value to the record at `at` and answers the ring.
  */
 export const pushScores = (
   arena: Arena,
@@ -38,7 +47,7 @@ export const pushScores = (
   record: Block,
   at: number,
   pair: readonly [number, number],
-  scaleMin: readonly [number, number]
+  priors: TailPriors
 ): Block | undefined => {
   const words = record.words
   const count = words[at + scores] = words[at + scores]! + 1
@@ -55,12 +64,12 @@ export const pushScores = (
   }
   values.floats[values.at + 2 * place] = pair[0]
   values.floats[values.at + 2 * place + 1] = pair[1]
-  if (count >= Math.max(warmup + ready, words[at + refreshAt]!)) fitTails(values, record, at, scaleMin)
+  if (count >= Math.max(warmup + ready, words[at + refreshAt]!)) fitTails(values, record, at, priors)
   return values
 }
 
 /** Fits both tails to the scores in the ring. */
-export const fitTails = (ring: Block, record: Block, at: number, scaleMin: readonly [number, number]): void => {
+export const fitTails = (ring: Block, record: Block, at: number, priors: TailPriors): void => {
   const words = record.words
   const values = words[at + held]!
   const count = words[at + scores]!
@@ -76,7 +85,8 @@ export const fitTails = (ring: Block, record: Block, at: number, scaleMin: reado
     let excess = 0
     for (let i = values - fitted; i < values; i++) excess += column[i]! - above
     record.floats[at + threshold + which] = above
-    record.floats[at + scale + which] = Math.max(scaleMin[which]!, excess / fitted)
+    const usual = tailScale(excess, fitted, priors.scale[which]!, known)
+    record.floats[at + scale + which] = Math.max(priors.scaleMin[which]!, usual)
   }
 }
 
@@ -87,7 +97,7 @@ export const tailAbove = (record: Block, at: number, which: 0 | 1, score: number
   const excess = Math.fround(score) - record.floats[at + threshold + which]!
   return excess <= 0
     ? 0
-    : tailEvidence(excess, record.floats[at + scale + which]!, words[at + tail]!, words[at + size]!)
+    : tailEvidence(excess, record.floats[at + scale + which]!, words[at + tail]!, words[at + size]!, known)
 }
 
 /** False where the numbers of a record from a snapshot cannot be those of this ring. */
