@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { AuditBody, AuditKind, AuditRecord } from "../domain/audit/AuditRecord.ts"
 import type { AuditReport } from "../domain/audit/AuditReport.ts"
+import type { InclusionProof } from "../domain/audit/InclusionProof.ts"
 
 /** The record was not durable in time; it may still be written. */
 export class AuditTimeout extends Schema.TaggedError<AuditTimeout>()("AuditTimeout", { waitMs: Schema.Finite }) {
@@ -61,6 +62,11 @@ export class AuditLogger extends Context.Service<AuditLogger, {
     { readonly records: ReadonlyArray<AuditRecord>; readonly scanned: number; readonly total: number },
     AuditLoggerError
   >
+  /**
+   * Proves that one record is in the signed tree, to somebody who has only the public checkpoint key. Reads and verifies the
+   * whole log; fails for a record that no checkpoint covers yet (they are at most a second behind).
+   */
+  readonly prove: (seq: number) => Effect.Effect<InclusionProof, AuditLoggerError>
   /** Records as they become durable. */
   readonly tail: Stream.Stream<AuditRecord>
 }>()("effect-pic/services/AuditLogger") {}

@@ -10,7 +10,7 @@ import { defaults } from "../../src/domain/Settings.ts"
 import type { TelemetryEvent } from "../../src/domain/TelemetryEvent.ts"
 import { Alerts } from "../../src/services/Alerts.ts"
 import { AnomalyDetector } from "../../src/services/AnomalyDetector.ts"
-import { AuditLogger } from "../../src/services/AuditLogger.ts"
+import { AuditLogger, AuditLoggerError, AuditUnavailable } from "../../src/services/AuditLogger.ts"
 import { AuditStore } from "../../src/services/AuditStore.ts"
 import { BackpressureController } from "../../src/services/BackpressureController.ts"
 import { BaselineProfiler } from "../../src/services/BaselineProfiler.ts"
@@ -181,6 +181,7 @@ export const parts = {
     flush: nothing,
     verify: Effect.succeed({ ok: true, records: 1, headSeq: 1, detail: "" }),
     query: () => Effect.succeed({ records: [], scanned: 0, total: 0 }),
+    prove: () => Effect.fail(new AuditLoggerError({ reason: new AuditUnavailable({ detail: "there is no log" }) })),
     tail: Stream.empty
   }),
   TelemetryGenerator: Layer.succeed(TelemetryGenerator, {

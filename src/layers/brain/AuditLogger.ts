@@ -10,7 +10,7 @@ import { Tally } from "../../domain/audit/Tally.ts"
 import type { Settings } from "../../domain/Settings.ts"
 import { Alerts } from "../../services/Alerts.ts"
 import { AuditLogger, AuditLoggerError, AuditTimeout, AuditUnavailable } from "../../services/AuditLogger.ts"
-import { AuditStore, type AuditStoreError } from "../../services/AuditStore.ts"
+import { AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicClock } from "../../services/PicClock.ts"
@@ -18,7 +18,7 @@ import { PicConfig } from "../../services/PicConfig.ts"
 import { PicHealth } from "../../services/PicHealth.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import * as AuditSpool from "../store/AuditSpool.ts"
-import { collector, scan, verifierCrypto } from "./AuditReader.ts"
+import { collector, prove, scan, verifierCrypto } from "./AuditReader.ts"
 import { AuditWriter, type Resume } from "./AuditWriter.ts"
 import { Deadlines } from "./Deadlines.ts"
 
@@ -42,8 +42,10 @@ export const tailCapacity = 4_096
 
 const condition = "audit"
 
-const unreadable = (error: AuditStoreError) =>
-  new AuditLoggerError({ reason: new AuditUnavailable({ detail: error.detail }) })
+const unreadable = (error: AuditStoreError | AuditUnavailable) =>
+  new AuditLoggerError({
+    reason: error instanceof AuditStoreError ? new AuditUnavailable({ detail: error.detail }) : error
+  })
 
 const timedOut = (waitMs: number) => Effect.fail(new AuditLoggerError({ reason: new AuditTimeout({ waitMs }) }))
 
@@ -163,11 +165,9 @@ const make = Effect.gen(function*() {
       Effect.asVoid
     )
   )
+  const witnesses = () => writer.witness === undefined ? [] : [writer.witness]
   const read = (visit: (record: AuditRecord) => void) =>
-    Effect.suspend(() => {
-      const witnesses = writer.witness === undefined ? [] : [writer.witness]
-      return Effect.mapError(scan(store, verifierCrypto(crypto, keys), witnesses, visit), unreadable)
-    })
+    Effect.suspend(() => Effect.mapError(scan(store, verifierCrypto(crypto, keys), witnesses(), visit), unreadable))
 
   yield* sayWhereTheHeadLies(settings)
   yield* Effect.forkScoped(deadlines.run)
@@ -196,6 +196,8 @@ const make = Effect.gen(function*() {
               new AuditLoggerError({ reason: new AuditUnavailable({ detail: `the log is damaged: ${report.detail}` }) })
             ))
       }),
+    prove: (seq) =>
+      Effect.suspend(() => Effect.mapError(prove(store, verifierCrypto(crypto, keys), witnesses(), seq), unreadable)),
     tail: Stream.fromPubSub(durable)
   })
 })

@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect"
 import { decodeBody } from "../../domain/audit/BodyBytes.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import type { AuditReport } from "../../domain/audit/AuditReport.ts"
+import { type InclusionProof, ProofCollector, verifyProof } from "../../domain/audit/InclusionProof.ts"
 import { Verifier, type VerifierCrypto, type Witness } from "../../domain/audit/Verifier.ts"
-import { type AuditQuery } from "../../services/AuditLogger.ts"
+import { type AuditQuery, AuditUnavailable } from "../../services/AuditLogger.ts"
 import type { AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import type { KeyManager } from "../../services/KeyManager.ts"
@@ -58,6 +59,27 @@ export const scan = (
       yield* Effect.yieldNow
     }
     return verifier.finish()
+  })
+
+/** Proves that record `seq` is in the tree that the checkpoint of the head signs, having verified the whole log. */
+export const prove = (
+  store: AuditStore["Service"],
+  crypto: VerifierCrypto,
+  witnesses: ReadonlyArray<Witness>,
+  seq: number
+): Effect.Effect<InclusionProof, AuditStoreError | AuditUnavailable> =>
+  Effect.gen(function*() {
+    const head = yield* store.head
+    const size = head?.checkpoint.seq ?? 0
+    if (head === undefined || !Number.isSafeInteger(seq) || seq < 1 || seq > size) {
+      return yield* new AuditUnavailable({ detail: `the signed checkpoint covers records 1 to ${size}, not ${seq}` })
+    }
+    const collector = new ProofCollector(crypto.sha256, head, seq)
+    const report = yield* scan(store, crypto, witnesses, (record) => collector.take(record))
+    if (!report.ok) return yield* new AuditUnavailable({ detail: `the log is damaged: ${report.detail}` })
+    const proof = collector.finish()
+    if (proof !== undefined && verifyProof(proof, crypto)) return proof
+    return yield* new AuditUnavailable({ detail: `record ${seq} is not in the tree that the head signs` })
   })
 
 const matches = ({ fn, kind, since, until }: AuditQuery, record: AuditRecord): boolean =>

@@ -6,11 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { auditKinds } from "../../domain/audit/AuditKinds.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
-import { InclusionProver, verifyInclusion } from "../../domain/audit/MerkleTree.ts"
-import { headToLine } from "../../domain/audit/HeadBytes.ts"
+import { encodeProof } from "../../domain/audit/InclusionProof.ts"
 import { type AuditFilter, bodyText, functionOf, matches, toObject } from "../../domain/AuditExport.ts"
+import * as AuditReader from "../../layers/brain/AuditReader.ts"
 import { AuditStore } from "../../services/AuditStore.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
+import { KeyManager } from "../../services/KeyManager.ts"
 import * as AuditLog from "./AuditLog.ts"
 import { command as exportCommand } from "./auditExport.ts"
 import { configFlags, jsonFlag, loadConfig, parseMoment } from "./Common.ts"
@@ -119,49 +120,26 @@ const prove = Command.make("prove", proveFlags, (input) =>
     const { settings } = yield* loadConfig(input)
     yield* Keyset.source(settings)
     const proof = yield* Effect.gen(function*() {
-      const crypto = yield* CryptoCore
-      const store = yield* AuditStore
-      const head = yield* store.head
-      const size = head?.checkpoint.seq ?? 0
-      if (head === undefined || input.seq < 1 || input.seq > size) {
-        return yield* new CheckFailed({
-          message: `the signed checkpoint covers records 1 to ${size}, not ${input.seq}`
-        })
-      }
-      const report = yield* AuditLog.verify(yield* store.heads)
-      if (!report.ok) return yield* new CheckFailed({ message: `the log is damaged: ${report.detail}` })
-      const prover = new InclusionProver(crypto.sha256Unsafe, input.seq - 1, size)
-      let target: AuditRecord | undefined
-      yield* AuditLog.forEachPage(1, size, (page) =>
-        Effect.sync(() => {
-          for (const record of page) {
-            if (record.seq === input.seq) target = record
-            prover.append(record.hash)
-          }
-          return true
-        }))
-      const path = prover.path()
-      const proves = path !== undefined && target !== undefined &&
-        verifyInclusion(crypto.sha256Unsafe, target.hash, input.seq - 1, size, path, head.checkpoint.root)
-      if (!proves) {
-        return yield* new CheckFailed({ message: `record ${input.seq} is not in the tree that the head signs` })
-      }
+      const crypto = AuditReader.verifierCrypto(yield* CryptoCore, yield* KeyManager)
+      const proof = yield* AuditReader.prove(yield* AuditStore, crypto, [], input.seq)
+      const { checkpoint, path, record } = proof
       return {
-        record: toObject(target!),
-        position: input.seq - 1,
-        size,
+        record: toObject(record),
+        position: record.seq - 1,
+        size: checkpoint.seq,
         path: path.map(encode),
-        head: headToLine(head)
+        proof: encode(encodeProof(proof))
       }
     }).pipe(
       Effect.catchTag("AuditStoreError", AuditLog.unreadable),
+      Effect.catchTag("AuditUnavailable", ({ detail }) => Effect.fail(new CheckFailed({ message: detail }))),
       Effect.provide([Keyset.layer(input), AuditLog.layer(settings)])
     )
     yield* Output.result(input.json, proof, () =>
       [
-        `Record ${input.seq} is one of the ${proof.size} records that the head signs; path from leaf to root:`,
+        `Record ${input.seq} is one of the ${proof.size} records that the checkpoint signs; path from leaf to root:`,
         ...proof.path.map((hash) => `  ${hash}`),
-        `head ${proof.head}`
+        `proof ${proof.proof}`
       ].join("\n"))
   })).pipe(
     Command.withDescription(
