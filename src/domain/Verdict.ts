@@ -46,18 +46,26 @@ export const decide = (options: {
   }
 }
 
-/** The answer to an observed event that got no verdict; the reason begins with the failure class. */
-export const lost = (eventId: string, failure: "Overload" | "Defect"): Decision => ({
-  id: "",
+/** A decision that no score stands behind: of the fail policy, of a limit, of a switch. */
+export const unscored = (
+  outcome: Pick<Decision, "action" | "source" | "reason">,
+  id = "",
+  eventId = ""
+): Decision => ({
+  id,
   eventId,
-  action: "allow",
-  source: "observe",
-  reason: failure,
+  action: outcome.action,
+  source: outcome.source,
+  reason: outcome.reason,
   confidence: 1,
   pValue: 1,
   findings: noFindings,
   wouldBlock: false
 })
+
+/** The answer to an observed event that got no verdict; the reason begins with the failure class. */
+export const lost = (eventId: string, failure: "Overload" | "Defect"): Decision =>
+  unscored({ action: "allow", source: "observe", reason: failure }, "", eventId)
 
 const failureClasses: ReadonlySet<string> = new Set(FailureClass.literals)
 

@@ -6,6 +6,7 @@ import { FailureClass } from "../../domain/FailureClass.ts"
 import * as FailTable from "../../domain/FailTable.ts"
 import { backoffMs, RetryBudget } from "../../domain/RetryBudget.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
+import * as Verdict from "../../domain/Verdict.ts"
 import { Xoshiro128 } from "../../domain/Xoshiro128.ts"
 import type { AuditLogger } from "../../services/AuditLogger.ts"
 import { BrainConnector, type CallPolicy } from "../../services/BrainConnector.ts"
@@ -287,18 +288,7 @@ export const layer: Layer.Layer<
 /** The decision when even the fail policy throws: the fail table itself, with the mode read as far as it can be. */
 const lastResortDecision = (event: TelemetryEvent, policy: CallPolicy, config: PicConfig["Service"]): Decision => {
   const mode = policy.failMode ?? readMode(config)
-  const { action, reason, source } = FailTable.lookup("Defect", mode, policy.enforced)
-  return {
-    id: "",
-    eventId: event.id,
-    action,
-    source,
-    reason,
-    confidence: 1,
-    pValue: 1,
-    findings: [],
-    wouldBlock: false
-  }
+  return Verdict.unscored(FailTable.lookup("Defect", mode, policy.enforced), "", event.id)
 }
 
 /** A mode that cannot be read counts as closed: to open what an operator closed would be worse than to block. */

@@ -34,13 +34,13 @@ export const outboxMax = 16_384
 export const drainDeadline = "5 seconds"
 
 const sampledOut: Judged = {
-  decision: Settlement.fixed("sampled_out", "allow", "not sampled"),
+  decision: Verdict.unscored({ action: "allow", source: "sampled_out", reason: "not sampled" }),
   startedAt: 0,
   eventId: ""
 }
-const observing = Settlement.fixed("observe", "allow", "observed behind the call")
-const overAllowed = Settlement.fixed("throttled", "allow", "over the rate limit")
-const overBlocked = Settlement.fixed("throttled", "block", "over the rate limit")
+const observing = Verdict.unscored({ action: "allow", source: "observe", reason: "observed behind the call" })
+const overAllowed = Verdict.unscored({ action: "allow", source: "throttled", reason: "over the rate limit" })
+const overBlocked = Verdict.unscored({ action: "block", source: "throttled", reason: "over the rate limit" })
 
 const observedPolicy: CallPolicy = { enforced: false, failMode: undefined }
 const enforcedPolicy = (site: CallSite): CallPolicy => ({ enforced: true, failMode: site.failMode })

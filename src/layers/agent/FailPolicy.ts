@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Action, Decision, Finding } from "../../domain/Decision.ts"
+import type { Action, Decision } from "../../domain/Decision.ts"
 import type { FailMode, FailureClass } from "../../domain/FailureClass.ts"
 import * as FailTable from "../../domain/FailTable.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import { SlidingCount } from "../../domain/SlidingCount.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
+import { unscored } from "../../domain/Verdict.ts"
 import type { CallPolicy } from "../../services/BrainConnector.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { FailPolicy } from "../../services/FailPolicy.ts"
@@ -22,8 +23,6 @@ interface Verdict {
   at: number
 }
 
-const noFindings: ReadonlyArray<Finding> = Object.freeze([])
-
 /** Layer with the fail table under the settings in force at the moment of each failure. */
 export const layer: Layer.Layer<FailPolicy, never, PicConfig | PicClock | CryptoCore> = Layer.effect(
   FailPolicy,
@@ -38,17 +37,8 @@ export const layer: Layer.Layer<FailPolicy, never, PicConfig | PicClock | Crypto
     // What a failure inside this policy falls back on: the mode that was last in force.
     let lastMode: FailMode = config.settingsUnsafe().cellagent.fail_mode
 
-    const decision = (event: TelemetryEvent, outcome: FailTable.FailOutcome): Decision => ({
-      id: prefix + (++ids).toString(36),
-      eventId: event.id,
-      action: outcome.action,
-      source: outcome.source,
-      reason: outcome.reason,
-      confidence: 1,
-      pValue: 1,
-      findings: noFindings,
-      wouldBlock: false
-    })
+    const decision = (event: TelemetryEvent, outcome: FailTable.FailOutcome): Decision =>
+      unscored(outcome, prefix + (++ids).toString(36), event.id)
 
     const overBudget = (failure: FailureClass, event: TelemetryEvent, now: number): FailTable.FailOutcome => {
       const verdict = verdicts.get(event.fn)

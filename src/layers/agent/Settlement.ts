@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { type Accounting, Ledger } from "../../domain/Accounting.ts"
-import type { Decision, DecisionSource } from "../../domain/Decision.ts"
+import type { Decision } from "../../domain/Decision.ts"
+import * as FailTable from "../../domain/FailTable.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import * as Verdict from "../../domain/Verdict.ts"
 import type { CallPolicy } from "../../services/BrainConnector.ts"
@@ -16,20 +17,8 @@ import { PicMetrics } from "../../services/PicMetrics.ts"
 /** Decisions that a slow reader of the stream may fall behind before the oldest are lost to it. */
 export const decisionStreamMax = 4_096
 
-/** A decision that needs no brain, made once. */
-export const fixed = (source: DecisionSource, action: Decision["action"], reason: string): Decision => ({
-  id: "",
-  eventId: "",
-  action,
-  source,
-  reason,
-  confidence: 1,
-  pValue: 1,
-  findings: [],
-  wouldBlock: false
-})
-const brokenOpen = fixed("fail_open", "allow", "Defect")
-const brokenClosed = fixed("fail_closed", "block", "Defect")
+const brokenOpen = Verdict.unscored(FailTable.lookup("Defect", "open", true))
+const brokenClosed = Verdict.unscored(FailTable.lookup("Defect", "closed", true))
 
 /** Where every call ends: in exactly one bucket, in the metrics, in the stream. Nothing here ever throws. */
 export interface Settlement {

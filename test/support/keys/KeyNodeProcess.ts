@@ -27,7 +27,7 @@ const main = Effect.gen(function*() {
   })
   process.on("disconnect", () => process.exit(0))
   send("ready")
-  yield* Effect.never
+  return yield* Effect.never
 })
 
 void Effect.runPromise(Effect.scoped(main))
