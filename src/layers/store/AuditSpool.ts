@@ -1,11 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
 import { isAuditKind } from "../../domain/audit/AuditKinds.ts"
 import { decodeBody, encodeBody } from "../../domain/audit/BodyBytes.ts"
 import { encodeRecord, hashLength } from "../../domain/audit/RecordBytes.ts"
 import type { AuditEntry } from "../../services/AuditStore.ts"
+import * as SpoolFiles from "./SpoolFiles.ts"
 
 /** Most bytes that wait for a store that cannot write: some 10,000 records, then only their number is kept. */
 export const spoolBytesMax = 4 * 1024 * 1024
@@ -52,7 +52,7 @@ export interface AuditSpool {
   /** Forgets the `count` oldest entries: they are in the log now. */
   readonly remove: (count: number) => Effect.Effect<void>
   readonly size: () => number
-  /** Lines of an earlier process that were refused. */
+  /** Lines of earlier processes that were refused. */
   readonly refused: number
   /** Writes to the file what is not in it yet. */
   readonly sync: Effect.Effect<void>
@@ -60,15 +60,30 @@ export interface AuditSpool {
 
 const quiet = <A>(run: () => Promise<A>) => Effect.ignore(Effect.tryPromise(run))
 
-const read = (path: string): Effect.Effect<string> =>
-  Effect.catch(Effect.tryPromise(() => Fs.readFile(path, "utf8")), () => Effect.succeed(""))
+const orEmpty = <A>(run: () => Promise<ReadonlyArray<A>>): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.catch(Effect.tryPromise(run), () => Effect.succeed([]))
 
-/** Opens the spool of a directory, with what an earlier process left there; without a directory it lives in memory. */
+/** The lines of a file with its path, or nothing where it cannot be read: then it stays for another start. */
+const linesOf = (path: string) =>
+  orEmpty(async () => {
+    const lines = (await Fs.readFile(path, "utf8")).split("\n").filter((line) => line !== "")
+    return [{ path, lines }]
+  })
+
+/**
+ * Opens a spool in a directory, with what ended processes left there; without a directory it lives in memory. Every
+ * process has a file of its own, because each rewrites its file while another may be adding to its own.
+ */
 export const make = Effect.fnUntraced(function*(directory: string | undefined, keys: SpoolKeys) {
-  const path = directory === undefined ? undefined : Path.join(directory, "audit.spool")
+  const files = directory === undefined ? undefined : yield* Effect.acquireRelease(
+    Effect.sync(() => SpoolFiles.make(directory)),
+    ({ release }) => Effect.sync(release)
+  )
+  const path = files?.path
+  const taken = files === undefined ? [] : yield* orEmpty(files.takeOrphans)
+  const orphans = (yield* Effect.forEach(taken, linesOf)).flat()
   const turn = yield* Semaphore.make(1)
-  const lines = path === undefined ? [] : (yield* read(path)).split("\n").filter((line) => line !== "")
-  const found = lines.map((line) => fromLine(line, keys))
+  const found = orphans.flatMap(({ lines }) => lines.map((line) => fromLine(line, keys)))
   const entries: Array<AuditEntry> = found.filter((entry) => entry !== undefined)
   const refused = found.length - entries.length
   let bytes = entries.reduce((sum, entry) => sum + entry.body.length, 0)
@@ -91,14 +106,19 @@ export const make = Effect.fnUntraced(function*(directory: string | undefined, k
   const rewrite = Effect.suspend(() => {
     if (path === undefined) return Effect.void
     unwritten = []
-    if (entries.length === 0) return quiet(() => Fs.rm(path, { force: true }))
+    if (entries.length === 0) return Effect.tryPromise(() => Fs.rm(path, { force: true }))
     const text = entries.map((entry) => toLine(entry, keys)).join("")
     const temporary = `${path}.new`
-    return quiet(async () => {
+    return Effect.tryPromise(async () => {
       await Fs.writeFile(temporary, text, { mode: 0o600, flush: true })
       await Fs.rename(temporary, path)
     })
   })
+  // Files that were taken over go only once this spool's own file holds what was in them.
+  if (orphans.length > 0) {
+    const remove = Effect.forEach(orphans, (orphan) => quiet(() => Fs.rm(orphan.path, { force: true })))
+    yield* Effect.ignore(Effect.andThen(rewrite, remove))
+  }
 
   const spool: AuditSpool = {
     addUnsafe: (entry) => {
@@ -112,7 +132,7 @@ export const make = Effect.fnUntraced(function*(directory: string | undefined, k
     remove: (count) =>
       turn.withPermits(1)(Effect.suspend(() => {
         for (const { body } of entries.splice(0, count)) bytes -= body.length
-        return rewrite
+        return Effect.ignore(rewrite)
       })),
     size: () => entries.length,
     refused,

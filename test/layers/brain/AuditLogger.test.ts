@@ -25,6 +25,10 @@ const records = (count: number) =>
   )
 const reasons = Effect.flatMap(PicHealth, (health) => Effect.map(health.status, (status) => status.reasons.join("; ")))
 
+/** The files of all spools in a directory. */
+const spoolsIn = (directory: string): ReadonlyArray<string> =>
+  Fs.readdirSync(directory).filter((name) => name.includes("spool")).map((name) => Path.join(directory, name))
+
 describe("AuditLogger", () => {
   it.effect("answers with the durable record, and counts it", () =>
     Effect.gen(function*() {
@@ -229,13 +233,13 @@ describe("AuditLogger", () => {
   it.live("keeps what could not be written over a restart, and trusts only its own lines", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
-      const spool = Path.join(directory, "audit.spool")
       const broken = makeSwitch()
       broken.fault = "refused"
       yield* Effect.gen(function*() {
         yield* Effect.flip((yield* AuditLogger).record("block", { id: "a" }))
         yield* Effect.flip((yield* AuditLogger).record("block", { id: "b" }))
       }).pipe(Effect.provide(loggerWith(broken, directory), fresh))
+      const [spool = ""] = spoolsIn(directory)
       assert.strictEqual(Fs.statSync(spool).mode & 0o777, 0o600)
       const [first] = Fs.readFileSync(spool, "utf8").split("\n")
       Fs.appendFileSync(spool, `${first!.replace("\"kind\":\"block\"", "\"kind\":\"allow\"")}\nnoise\n`)
@@ -247,7 +251,32 @@ describe("AuditLogger", () => {
         assert.strictEqual((yield* log.query({ kind: "allow" })).total, 0)
         const [loss] = (yield* log.query({ kind: "loss" })).records
         assert.deepStrictEqual(bodyOf(loss!)["lost"], { "spooled record: not signed by us": 2 })
-        assert.isFalse(Fs.existsSync(spool))
+        assert.deepStrictEqual(spoolsIn(directory), [])
       }).pipe(Effect.provide(loggerWith(makeSwitch(), directory), fresh))
+    }))
+
+  it.live("spools of several processes keep apart, and the next start recovers those whose process has ended", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const broken = makeSwitch()
+      broken.fault = "refused"
+      const failing = (id: string) =>
+        Effect.gen(function*() {
+          yield* Effect.flip((yield* AuditLogger).record("block", { id }))
+          yield* Effect.flip((yield* AuditLogger).record("block", { id: `${id}${id}` }))
+        }).pipe(Effect.provide(loggerWith(broken, directory), fresh))
+      yield* Effect.all([failing("a"), failing("b")], { concurrency: 2 })
+      assert.strictEqual(spoolsIn(directory).length, 2, "two that failed at the same time have two files")
+      yield* failing("c")
+      const [spool = ""] = spoolsIn(directory)
+      const foreign = spool.replace(/audit\.\d+-/, `audit.${process.ppid}-`)
+      Fs.copyFileSync(spool, foreign)
+      const blocks = yield* Effect.gen(function*() {
+        const log = yield* AuditLogger
+        yield* log.flush
+        return (yield* log.query({ kind: "block" })).records.map((record) => String(bodyOf(record)["id"]))
+      }).pipe(Effect.provide(loggerWith(makeSwitch(), directory), fresh))
+      assert.deepStrictEqual(blocks.toSorted(), ["a", "aa", "b", "bb", "c", "cc"])
+      assert.deepStrictEqual(spoolsIn(directory), [foreign], "the file of a process that lives is left alone")
     }))
 })
