@@ -10,8 +10,9 @@ const share = 4
 const tailMin = 8
 /** Scores are decades of evidence already: a tail falls by a factor of e over this much of it, and never faster. */
 const usualScale = Math.LOG10E
-/** What that knowledge counts, in scores. */
+/** What that knowledge counts, in scores: for the scale, and (it may be wrong) for how fast the tail falls. */
 const known = 8
+const knownDegrees = 4
 /** Smallest p-value that extrapolation claims. */
 export const pMin = 1e-9
 
@@ -25,7 +26,7 @@ export interface Tail {
  * Turns scores into p-values by their rank among the scores of normal calls: (k + 1) / (n + 1), which bounds the false
  * alarms of exchangeable traffic whatever the score means (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random
  * World", 2005). Beyond the largest score the tail goes on as the predictive distribution of an exponential
- * fitted to the k largest (shape 1/(k + 8)), which is the more careful the fewer they are; the answer says so.
+ * fitted to the k largest (shape 1/(k + 4)), which is the more careful the fewer they are; the answer says so.
  */
 export class ScoreSample {
   readonly #scores: Float32Array
@@ -68,7 +69,7 @@ export class ScoreSample {
     }
     const rank = (size - low + 1) / (size + 1)
     if (low < size || size === 0) return { p: rank, extrapolated: false }
-    const degrees = this.#tail + known
+    const degrees = this.#tail + knownDegrees
     const excess = (score - this.#threshold) / this.#scale
     const fitted = (this.#tail / (size + 1)) * (1 + excess / degrees) ** -degrees
     return { p: Math.max(pMin, Math.min(rank, fitted)), extrapolated: true }

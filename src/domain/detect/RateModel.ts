@@ -18,6 +18,10 @@ const run = 32
 const runsPerValue = 16
 /** Calls over which the usual pace is averaged: the hours of a day are followed, a burst is not. */
 const paceHorizon = 256
+/** Values that are learned of runs and of subjects before learning can end: a function is often ready sooner. */
+const valuesMin = 64
+/** After the function is ready, a value with more evidence than this (decades) is no longer learned. */
+const suspicious = 2
 /** A run must also be this much faster than the fastest learned ones, on a log scale. */
 const runMargin = Math.log(1.05)
 const runScaleMin = 0.05
@@ -137,10 +141,13 @@ export class RateModel {
     if (runs <= run) return
     this.#speedUp = faster
     if (faster > floats[at + fastest]!) floats[at + fastest] = faster
-    if (runs % runsPerValue !== 0 || this.#frozen) return
-    pushEnd(floats, at + runEnds, words[at + runsLearned]!, floats[at + fastest]!)
-    words[at + runsLearned] = words[at + runsLearned]! + 1
+    const count = words[at + runsLearned]!
+    if (runs % runsPerValue !== 0 || this.#frozen && count >= valuesMin) return
+    const most = floats[at + fastest]!
     floats[at + fastest] = 0
+    if (this.#frozen && this.#faster(most) > suspicious) return
+    pushEnd(floats, at + runEnds, count, most)
+    words[at + runsLearned] = count + 1
   }
 
   #countSubject(now: number, subject: string, seed: number): void {
@@ -148,13 +155,27 @@ export class RateModel {
     if (subject === "") return
     const { at, floats, words } = this.#block
     const level = this.#level = this.#subjects.count(subject, seed, now)
-    if (this.#frozen) return
+    const count = words[at + subjectLearned]!
+    if (this.#frozen && count >= valuesMin) return
     if (level > floats[at + subjectPeak]!) floats[at + subjectPeak] = level
     const calls = words[at + subjectCalls] = words[at + subjectCalls]! + 1
     if (calls % runsPerValue !== 0) return
-    pushEnd(floats, at + subjectEnds, words[at + subjectLearned]!, Math.log(floats[at + subjectPeak]!))
-    words[at + subjectLearned] = words[at + subjectLearned]! + 1
+    const most = floats[at + subjectPeak]!
     floats[at + subjectPeak] = 0
+    if (this.#frozen && this.#busier(most) > suspicious) return
+    pushEnd(floats, at + subjectEnds, count, Math.log(most))
+    words[at + subjectLearned] = count + 1
+  }
+
+  /** Decades of evidence in a run so much faster than usual, and in such a level of one subject. */
+  #faster(log: number): number {
+    const { at, floats, words } = this.#block
+    return endEvidence(floats, at + runEnds, words[at + runsLearned]!, log - runMargin, runScaleMin)
+  }
+
+  #busier(level: number): number {
+    const { at, floats, words } = this.#block
+    return endEvidence(floats, at + subjectEnds, words[at + subjectLearned]!, Math.log(level) - margin, subjectScaleMin)
   }
 
   /** Decades of evidence in the pace of the call that was counted last. */
@@ -179,9 +200,8 @@ export class RateModel {
 
   #runEvidence(findings: Findings | undefined): number {
     if (this.#speedUp <= runMargin) return 0
-    const { at, floats, words } = this.#block
-    const count = words[at + runsLearned]!
-    const evidence = endEvidence(floats, at + runEnds, count, this.#speedUp - runMargin, runScaleMin)
+    const { at, floats } = this.#block
+    const evidence = this.#faster(this.#speedUp)
     if (findings !== undefined && evidence > 0) {
       const usual = `${run} calls at most ${ratio(floats[at + runEnds]!)} times as fast as usual`
       findings.add("rate", "", evidence, usual, `${run} calls ${ratio(this.#speedUp)} times as fast as usual`)
@@ -191,9 +211,8 @@ export class RateModel {
 
   #subjectEvidence(findings: Findings | undefined): number {
     if (this.#level < subjectMin) return 0
-    const { at, floats, words } = this.#block
-    const count = words[at + subjectLearned]!
-    const evidence = endEvidence(floats, at + subjectEnds, count, Math.log(this.#level) - margin, subjectScaleMin)
+    const { at, floats } = this.#block
+    const evidence = this.#busier(this.#level)
     if (findings !== undefined && evidence > 0) {
       const usual = `up to ${Math.round(Math.exp(floats[at + subjectEnds]!))} calls of one subject in 10 s`
       findings.add("rate", "", evidence, usual, `about ${Math.round(this.#level)} calls of this subject in 10 s`)
@@ -201,6 +220,7 @@ export class RateModel {
     return evidence
   }
 
+  /** Ends learning, of runs and subjects once there is enough of them. */
   freeze(): void {
     this.#frozen = true
   }

@@ -44,6 +44,18 @@ describe("the false-positive budget", () => {
     })
   }
 
+  it("holds at 0.001 for functions that learned 120 calls, whose p-values are extrapolated", () => {
+    const young = 1000
+    let total = 0
+    for (let seed = 200; seed < 240; seed++) {
+      const next = random(seed)
+      const judge = calibrated(0.001)(Array.from({ length: 120 }, () => event("shop.search", search(next))))
+      for (let i = 0; i < young; i++) if (judge(event("shop.search", search(next))) <= 0.001) total++
+      expect(judge(event("shop.search", ["x' or 1=1; drop table users--", 1]))).toBeLessThanOrEqual(0.01)
+    }
+    expect(total).toBeLessThanOrEqual(binomialQuantile(40 * young, 1.5 * 0.001))
+  })
+
   it("would not hold without calibration", () => {
     expect(alarms(uncalibrated, 31, 0.01)).toBeGreaterThan(binomialQuantile(test, 0.015))
   })
