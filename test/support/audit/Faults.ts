@@ -64,17 +64,17 @@ export const runWithFault = (
   })
   const killed = ran.status !== 0
   const lines = ran.stdout.split("\n")
-  const failedAt = lines.findIndex((line) => line.startsWith("failed"))
+  const failures = lines.filter((line) => line.startsWith("failed"))
   const reused = writesAfterFailedSync(Fs.readFileSync(trace, "latin1"), file)
   Fs.rmSync(trace)
   const wrong = reused > 0
     ? "a descriptor was written to after its sync had failed"
     : effect.startsWith("error") && killed
     ? `the writer died of an error: ${ran.stderr}`
-    : failedAt >= 0 && acknowledgements(lines.slice(failedAt).join("\n")).length === 0
-    ? `the writer never recovered: ${lines[failedAt]}`
+    : failures.length > 1
+    ? `one fault failed ${failures.length} groups: ${failures.join(", ")}`
     : inspect(directory, acknowledgements(ran.stdout))
-  return { end: killed ? "killed" : failedAt < 0 ? "quiet" : "failed", wrong }
+  return { end: killed ? "killed" : failures.length === 0 ? "quiet" : "failed", wrong }
 }
 
 /** Appends to the log once more and compares it with what was acknowledged. */
