@@ -144,5 +144,4 @@ export class Arena {
 }
 
 /** Writes the words of a block into a snapshot. */
-export const writeBlock = (writer: Writer, block: Block): void =>
-  writer.words(block.words.subarray(block.at, block.at + block.size))
+export const writeBlock = (writer: Writer, block: Block): void => writer.words(block.words, block.at, block.size)

@@ -4,20 +4,33 @@ export class NotASnapshot extends Error {}
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
+/** Room made beyond what is written, as a factor. */
+const growth = 1.5
+/** Words from which on copying them together is worth the call. */
+const copied = 256
+/** True where words lie in memory as they are written: they are copied as they are. */
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
 /** Appends numbers, arrays and strings to a growing buffer, little-endian: the same state gives the same bytes. */
 export class Writer {
-  #bytes = new Uint8Array(4096)
-  #view = new DataView(this.#bytes.buffer)
+  #bytes: Uint8Array<ArrayBuffer>
+  #view: DataView
   #length = 0
+
+  /** `capacity` is the expected number of bytes: growing copies them. */
+  constructor(capacity = 4096) {
+    this.#bytes = new Uint8Array(capacity)
+    this.#view = new DataView(this.#bytes.buffer)
+  }
 
   #reserve(count: number): number {
     const at = this.#length
     this.#length += count
     if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2))
+      const grown = new Uint8Array(Math.ceil(this.#length * growth))
       grown.set(this.#bytes)
       this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
+      this.#view = new DataView(this.#bytes.buffer)
     }
     return at
   }
@@ -33,16 +46,22 @@ export class Writer {
   }
 
   text(value: string): void {
-    const bytes = encoder.encode(value)
-    this.u32(bytes.length)
-    const at = this.#reserve(bytes.length)
-    this.#bytes.set(bytes, at)
+    const most = 3 * value.length
+    const at = this.#reserve(4 + most)
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(at + 4, at + 4 + most))
+    this.#view.setUint32(at, written, true)
+    this.#length = at + 4 + written
   }
 
-  words(values: Uint32Array): void {
-    this.u32(values.length)
-    let at = this.#reserve(values.length * 4)
-    for (let i = 0; i < values.length; i++, at += 4) this.#view.setUint32(at, values[i]!, true)
+  /** Writes words of an array, all of them unless said otherwise. */
+  words(values: Uint32Array, from = 0, count = values.length): void {
+    this.u32(count)
+    let at = this.#reserve(count * 4)
+    if (littleEndian && count >= copied) {
+      this.#bytes.set(new Uint8Array(values.buffer, values.byteOffset + 4 * from, 4 * count), at)
+      return
+    }
+    for (let i = from; i < from + count; i++, at += 4) this.#view.setUint32(at, values[i]!, true)
   }
 
   floats(values: Float64Array | Float32Array | ReadonlyArray<number>): void {
@@ -51,9 +70,10 @@ export class Writer {
     for (let i = 0; i < values.length; i++, at += 8) this.#view.setFloat64(at, values[i]!, true)
   }
 
-  /** The bytes written so far. */
+  /** The bytes written. Nothing can be written after them: unless much room is left, they are not copied. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    const enough = this.#length * growth >= this.#bytes.length
+    return enough ? this.#bytes.subarray(0, this.#length) : this.#bytes.slice(0, this.#length)
   }
 }
 
@@ -97,6 +117,10 @@ export class Reader {
     const length = this.u32()
     let at = this.#take(length * 4)
     const values = new Uint32Array(length)
+    if (littleEndian && length >= copied) {
+      new Uint8Array(values.buffer).set(this.#bytes.subarray(at, at + length * 4))
+      return values
+    }
     for (let i = 0; i < length; i++, at += 4) values[i] = this.#view.getUint32(at, true)
     return values
   }
