@@ -4,8 +4,11 @@ export class TopFive {
   readonly places = new Int32Array(5)
 
   clear(): void {
-    this.values.fill(0)
-    this.places.fill(-1)
+    const { places, values } = this
+    for (let i = 0; i < 5; i++) {
+      values[i] = 0
+      places[i] = -1
+    }
   }
 
   add(value: number, place: number): void {
