@@ -1,7 +1,9 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { evaluateAdfa } from "./eval/adfa.ts"
 import { evaluateArrivals } from "./eval/arrivals.ts"
 import { evaluateHttpParams } from "./eval/httpparams.ts"
+import { evaluateNab } from "./eval/nab.ts"
 import { type EvalRow, notMeasured } from "./eval/report.ts"
 
 /**
@@ -10,8 +12,8 @@ import { type EvalRow, notMeasured } from "./eval/report.ts"
 const folder = process.argv[2] ?? "../shared/data"
 const sets: ReadonlyArray<readonly [string, (folder: string) => ReadonlyArray<EvalRow>]> = [
   ["httpparams", evaluateHttpParams],
-  ["adfa-ld", () => [notMeasured("adfa-ld", "there is no model of call order")]],
-  ["nab", () => [notMeasured("nab", "there is no model of slow drift")]],
+  ["adfa-ld", evaluateAdfa],
+  ["nab", evaluateNab],
   ["arrivals", evaluateArrivals]
 ]
 

@@ -60,6 +60,18 @@ export const settings: DetectorSettings = {
   functionsMax: 10_000
 }
 
+/** The same, for runs that end the learning phase themselves, as `pic replay` does. */
+export const learningOpen: DetectorSettings = { ...settings, minSeconds: Number.MAX_SAFE_INTEGER }
+
+/** Alarms in normal calls at the shipped threshold, against what 1.5 times the budget may give by chance. */
+export const falseAlarms = (data: string, calls: number, alarms: number): EvalRow =>
+  atMost(
+    data,
+    `false alarms of ${calls} calls`,
+    alarms,
+    binomialQuantile(calls, 1.5 * settings.falsePositiveRate)
+  )
+
 /** A score with its label. */
 export interface Scored {
   readonly score: number
@@ -97,13 +109,14 @@ export const tprAt = (scored: ReadonlyArray<Scored>, rate: number): number => {
 
 /** The 95 % quantile of Binomial(n, p): what the realised false alarms may reach. */
 export const binomialQuantile = (n: number, p: number, quantile = 0.95): number => {
-  let mass = Math.exp(n * Math.log1p(-p))
-  let sum = mass
+  // In logarithms: (1 - p)^n is below the smallest double from about 500,000 calls on, and every bar would be met.
+  let log = n * Math.log1p(-p)
+  let sum = Math.exp(log)
   let k = 0
   while (sum < quantile && k < n) {
     k++
-    mass *= ((n - k + 1) / k) * (p / (1 - p))
-    sum += mass
+    log += Math.log((n - k + 1) / k) + Math.log(p) - Math.log1p(-p)
+    sum += Math.exp(log)
   }
   return k
 }

@@ -26,6 +26,8 @@ const rangeScaleMin = 0.5
  * parts that share the false-positive budget these get a tenth (a weighted Bonferroni split: Holm 1979).
  */
 const rangeDiscount = 1
+/** Numbers whose level is followed over time may leave the learned range by this factor (log scale) before it counts. */
+const followedMargin = Math.LN10
 /** Salts of the models in the function's count table; an argument has sixteen. */
 const shapes = 0
 const grams = 1
@@ -174,8 +176,11 @@ export class ArgumentModel {
     return novelty(this.#table, saltOf(this.#index, model), words, floats, base + at, hash)
   }
 
-  /** Decades of evidence against a value; with `findings`, also in words. */
-  evidence(value: ArgumentFeatures, findings: Findings | undefined): number {
+  /**
+   * Decades of evidence against a value; with `findings`, also in words. `followed` says that its level is followed over
+   * time, so that leaving the learned range says little.
+   */
+  evidence(value: ArgumentFeatures, findings: Findings | undefined, followed: boolean): number {
     const count = this.count
     if (count === 0) return 0
     let most = 0
@@ -197,7 +202,7 @@ export class ArgumentModel {
       if (unseen > most) most = unseen
       if (findings !== undefined) this.#explainNovelty(value, unseen, findings)
     }
-    if (hasMagnitude(value)) most = Math.max(most, this.#magnitude(value, findings))
+    if (hasMagnitude(value)) most = Math.max(most, this.#magnitude(value, findings, followed ? followedMargin : 0))
     return value.size !== 0 || hasSize(value) ? Math.max(most, this.#size(value, findings)) : most
   }
 
@@ -216,17 +221,17 @@ export class ArgumentModel {
   }
 
   /** A number against both ends of what was seen. */
-  #beyond(at: number, count: number, value: number): number {
+  #beyond(at: number, count: number, value: number, margin: number): number {
     const floats = this.#record.floats
-    const above = endEvidence(floats, at, count, value, rangeScaleMin)
-    const below = above > 0 ? 0 : endEvidence(floats, at + endWords, count, -value, rangeScaleMin)
+    const above = endEvidence(floats, at, count, value - margin, rangeScaleMin)
+    const below = above > 0 ? 0 : endEvidence(floats, at + endWords, count, -value - margin, rangeScaleMin)
     return Math.max(0, above - rangeDiscount, below - rangeDiscount)
   }
 
   #size(value: ArgumentFeatures, findings: Findings | undefined): number {
     const at = this.#section(Layout.sizes)
     if (at < 0) return 0
-    const evidence = this.#beyond(at, this.#word(Layout.sizeCount), Math.log1p(value.size))
+    const evidence = this.#beyond(at, this.#word(Layout.sizeCount), Math.log1p(value.size), 0)
     if (findings === undefined || evidence === 0) return evidence
     const floats = this.#record.floats
     const expected = `size ${Math.round(Math.expm1(-floats[at + endWords]!))} to ${Math.round(Math.expm1(floats[at]!))}`
@@ -234,10 +239,10 @@ export class ArgumentModel {
     return evidence
   }
 
-  #magnitude(value: ArgumentFeatures, findings: Findings | undefined): number {
+  #magnitude(value: ArgumentFeatures, findings: Findings | undefined, margin: number): number {
     const at = this.#section(Layout.magnitudes)
     if (at < 0) return 0
-    const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), logScale(value.magnitude))
+    const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), logScale(value.magnitude), margin)
     if (findings === undefined || evidence === 0) return evidence
     const floats = this.#record.floats
     const expected = `${unscale(-floats[at + endWords]!)} to ${unscale(floats[at]!)}`

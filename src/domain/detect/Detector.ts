@@ -6,12 +6,13 @@ import { Arena } from "./Arena.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
 import { FunctionModel } from "./FunctionModel.ts"
+import { OrderModel } from "./OrderModel.ts"
 import { ScorePool } from "./ScorePool.ts"
 import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 2
+const version = 3
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 
@@ -19,6 +20,9 @@ const pooledFrom = 20
 const entriesTotal = 2 * 1024 * 1024
 const entriesMin = 512
 const entriesMost = 32_768
+
+/** Bytes of a function in a snapshot beside its numbers in the arena: enough for most. */
+const bytesPerFunction = 512
 
 /** A power of two: the tables are. */
 const entriesPerFunction = (functions: number): number => {
@@ -46,6 +50,8 @@ export class Detector {
       pool: new ScorePool(),
       arena: new Arena(),
       subjects: new SubjectRates(),
+      order: new OrderModel(this.#settings),
+      drifts: new ScorePool(),
       entriesMax: () => entriesPerFunction(this.#models.size)
     }
   }
@@ -91,6 +97,7 @@ export class Detector {
   finishLearning(): void {
     const learned = [...this.#models.values()].filter((model) => model.learned >= pooledFrom)
     this.#shared.pool.replace(learned.map((model) => model.recentScores()))
+    this.#shared.order.freeze()
     const { minSamples } = this.#settings()
     for (const model of learned) if (model.learned >= minSamples) model.freeze()
   }
@@ -105,17 +112,19 @@ export class Detector {
 
   /** Approximate bytes held by all models. */
   get bytes(): number {
-    let bytes = 0
+    let bytes = this.#shared.order.bytes
     for (const model of this.#models.values()) bytes += model.bytes
     return bytes
   }
 
   /** Everything learned, as bytes; the same state gives the same bytes. */
   snapshot(): Uint8Array {
-    const writer = new Writer()
+    const writer = new Writer(this.#shared.arena.bytes + bytesPerFunction * this.#models.size + 4096)
     writer.u32(magic)
     writer.u32(version)
     this.#shared.pool.write(writer)
+    this.#shared.drifts.write(writer)
+    this.#shared.order.write(writer)
     writer.u32(this.#models.size)
     for (const [fn, model] of this.#models) {
       writer.text(fn)
@@ -131,6 +140,8 @@ export class Detector {
       if (reader.u32() !== magic || reader.u32() !== version) return false
       const shared = this.#share()
       shared.pool.read(reader)
+      shared.drifts.read(reader)
+      shared.order.read(reader)
       const count = reader.u32()
       const models = new Map<string, FunctionModel>()
       for (let i = 0; i < count; i++) {

@@ -27,6 +27,23 @@ export class DriftModel {
     return this.#tracks.reduce((sum, track) => sum + track.bytes, 64)
   }
 
+  /** Whether numbers of the calls are followed. */
+  get following(): boolean {
+    return this.#tracks.length > 0
+  }
+
+  /** Whether the level of a value is followed, because while learning it depended on the values before it. */
+  follows(value: ArgumentFeatures): boolean {
+    if (this.#tracks.length === 0 || !isNumber(value)) return false
+    const at = this.#paths.indexOf(value.path)
+    return at >= 0 && this.#tracks[at]!.serial
+  }
+
+  /** Ends learning of which numbers are series. */
+  freeze(): void {
+    for (const track of this.#tracks) track.freeze()
+  }
+
   /** Follows the numbers of a call; every call counts once, whatever becomes of it. */
   push(features: CallFeatures): void {
     if (this.#calls < followFrom) {

@@ -5,7 +5,7 @@ import type { TelemetryEvent } from "../TelemetryEvent.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
-import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
+import { contextShare, type DetectorSettings, type Shared } from "./DetectorSettings.ts"
 import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
@@ -23,6 +23,8 @@ const ownMin = 16
 const sessionsMax = 256
 /** Calls above this p-value carry no explanation. */
 const explainBelow = 0.01
+/** Decades of drift below which nothing is looked up: they are everyday. */
+const driftMin = 1
 
 /**
  * Everything learned about one function, and the verdict on its next call.
@@ -86,12 +88,16 @@ export class FunctionModel {
       this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
     }
     this.#drift.push(event.features)
+    this.#shared.order.observe(event, this.#seed)
     const score = this.#evidence(event, undefined)
     if (this.#state !== "ready") return { state: this.#state, score, pValue: 1, findings: [] }
-    const { extrapolated, p, points } = this.#pValue(this.#calibration, score)
+    const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
+    const p = Math.min(alone, this.#inContext(event))
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
     const findings = new Findings()
     this.#evidence(event, findings)
+    this.#drift.evidence(event.features, findings)
+    this.#shared.order.explain(findings)
     const list = findings.list()
     const first = list[0]
     if (!extrapolated || first === undefined) return { state: "ready", score, pValue: p, findings: list }
@@ -100,9 +106,18 @@ export class FunctionModel {
   }
 
   #evidence(event: TelemetryEvent, findings: Findings | undefined): number {
-    const content = this.#structure.evidence(event.features, findings)
+    const content = this.#structure.evidence(event.features, findings, this.#drift)
     const rate = this.#rate?.evidence(event.timestamp, findings) ?? 0
-    return Math.max(content, rate, this.#drift.evidence(event.features, findings))
+    return content > rate ? content : rate
+  }
+
+  /** The p-value of a call among the calls before it: of its numbers, and of the order of its session. */
+  #inContext(event: TelemetryEvent): number {
+    const { drifts, order, settings } = this.#shared
+    const drift = this.#drift.evidence(event.features, undefined)
+    const known = drift > driftMin && drifts.size >= 1 / settings().falsePositiveRate
+    const drifted = known ? drifts.sample().tail(drift).p : 1
+    return sidak(Math.min(drifted, order.pValue))
   }
 
   #pValue(calibration: Calibration, score: number): { p: number; extrapolated: boolean; points: number } {
@@ -132,6 +147,7 @@ export class FunctionModel {
     const { score } = assessment
     if (this.#state === "ready") {
       if (assessment.pValue <= settings.falsePositiveRate) return false
+      this.#shared.order.learn(event)
       this.#lastSeen = event.timestamp
       this.#credit = Math.min(creditMax, this.#credit + unusual)
       if (assessment.pValue < unusual) {
@@ -144,6 +160,7 @@ export class FunctionModel {
       this.#structure.learn(event.features)
       return true
     }
+    this.#shared.order.learn(event)
     if (this.#learned === 0) this.#firstSeen = event.timestamp
     this.#lastSeen = event.timestamp
     this.#learned++
@@ -152,6 +169,7 @@ export class FunctionModel {
       this.#sessions.add(event.session)
     }
     this.#calibration.push(score)
+    if (this.#drift.following) this.#shared.drifts.push(this.#drift.evidence(event.features, undefined))
     this.#structure.learn(event.features)
     if (this.#learned >= settings.minSamples) {
       this.#state = "calibrating"
@@ -182,6 +200,7 @@ export class FunctionModel {
     if (this.#state === "ready") return
     this.#calibration.freeze()
     this.#structure.freeze()
+    this.#drift.freeze()
     this.#rate?.freeze()
     this.#outcomes?.freeze()
     this.#sessions = undefined
@@ -294,6 +313,9 @@ export class FunctionModel {
     if (this.#state === "ready" && this.#calibration.sample === undefined) reader.refuse("calibration")
   }
 }
+
+/** A p-value within the share of the budget (Šidák 1967): p / share where it is small, and 1 only where p is. */
+const sidak = (p: number): number => p >= 1 ? 1 : -Math.expm1(Math.log1p(-p) / contextShare)
 
 const states: ReadonlyArray<LearningState> = ["learning", "calibrating", "ready"]
 const unknown: Assessment = { state: "learning", score: 0, pValue: 1, findings: [] }

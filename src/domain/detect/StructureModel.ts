@@ -3,6 +3,7 @@ import type { Arena } from "./Arena.ts"
 import { ArgumentModel } from "./ArgumentModel.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import type { CountTable } from "./CountTable.ts"
+import type { DriftModel } from "./DriftModel.ts"
 import { type Findings, placeName } from "./Findings.ts"
 
 /** Most paths (arguments and nested fields) modelled per function; a map with open keys shares one path. */
@@ -116,7 +117,7 @@ export class StructureModel {
   }
 
   /** Decades of evidence in a call. */
-  evidence(features: CallFeatures, findings: Findings | undefined): number {
+  evidence(features: CallFeatures, findings: Findings | undefined, drift: DriftModel): number {
     if (this.#count === 0) return 0
     const mark = ++this.#calls
     let most = this.#arity(features, findings)
@@ -139,7 +140,7 @@ export class StructureModel {
           entry.mark = mark
           marked++
         }
-        evidence = entry.model.evidence(value, findings)
+        evidence = entry.model.evidence(value, findings, drift.follows(value))
       }
       if (evidence > most) most = evidence
     }

@@ -59,16 +59,16 @@ const describeForm = (path: string, type: ArgumentType, size: number): ArgumentF
   grams: emptyGrams
 })
 
-/** Rounds to about three significant digits, and into what JSON can carry. */
+/** Rounds to about four significant digits, because a slow drift is smaller than 1 %, and into what JSON can carry. */
 export const roundMagnitude = (value: number): number => {
   if (value === 0 || Number.isNaN(value)) return 0
-  if (Number.isInteger(value) && value < 1000 && value > -1000) return value
+  if (Number.isInteger(value) && value < 10_000 && value > -10_000) return value
   const size = Math.abs(value)
   if (size > 1e300) return Math.sign(value) * 1e300
   if (size < 1e-300) return 0
-  const unit = 10 ** (Math.floor(Math.log10(size)) - 2)
+  const unit = 10 ** (Math.floor(Math.log10(size)) - 3)
   const rounded = Math.round(value / unit) * unit
-  return Number.isInteger(rounded) || size < 1000 ? rounded : Math.round(rounded)
+  return Number.isInteger(rounded) || size < 10_000 ? rounded : Math.round(rounded)
 }
 
 const numberShape = (value: number): string => {
