@@ -105,7 +105,10 @@ export const AuditSettings = Schema.Struct({
   head_path: path,
   allows: Schema.Literals(["summary", "every"]),
   wait_ms: milliseconds,
-  on_failure: Schema.Literals(["block", "allow"])
+  on_failure: Schema.Literals(["block", "allow"]),
+  retention_days: Schema.Union([Schema.Literal("off"), positiveInt]).annotate({
+    expected: "off, or a whole number of days above 0"
+  })
 })
 
 /** Our own share of the machine. `cpu_share` is a fraction of one core; `cpu_cap` "off" only warns. */
@@ -175,6 +178,6 @@ export const defaults: Settings = {
   crypto: { rotation_days: 90, nonce_expiry_seconds: 300, signature_algorithm: "HMAC-SHA256", keyset_path: "" },
   rollout: { mode: "observe", percent: 100 },
   storage: { directory: ".pic" },
-  audit: { head_path: "", allows: "summary", wait_ms: 50, on_failure: "block" },
+  audit: { head_path: "", allows: "summary", wait_ms: 50, on_failure: "block", retention_days: "off" },
   limits: { memory_mb: 100, cpu_share: 0.05, cpu_cap: "off" }
 }

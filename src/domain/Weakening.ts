@@ -21,7 +21,8 @@ const strengths: { readonly [K in SettingKey]?: Strength } = {
   "rollout.mode": ["enforce", "observe"],
   "rollout.percent": "lower weakens",
   "audit.allows": ["every", "summary"],
-  "audit.on_failure": ["block", "allow"]
+  "audit.on_failure": ["block", "allow"],
+  "audit.retention_days": "lower weakens"
 }
 
 /**

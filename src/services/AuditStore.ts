@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { AuditAnchor } from "../domain/audit/AuditAnchor.ts"
 import type { AuditHead } from "../domain/audit/AuditHead.ts"
 import type { AuditKind, AuditRecord } from "../domain/audit/AuditRecord.ts"
 
@@ -35,4 +36,8 @@ export class AuditStore extends Context.Service<AuditStore, {
   readonly head: Effect.Effect<AuditHead | undefined, AuditStoreError>
   /** Every head that the head file holds: the last one and the one before it. Verification checks them all. */
   readonly heads: Effect.Effect<ReadonlyArray<AuditHead>, AuditStoreError>
+  /** Where the log begins, if its oldest records were retired. */
+  readonly anchor: Effect.Effect<AuditAnchor | undefined, AuditStoreError>
+  /** Deletes the records up to an anchor that the caller has verified and signed, and begins the log there. */
+  readonly retire: (anchor: AuditAnchor) => Effect.Effect<void, AuditStoreError>
 }>()("effect-pic/services/AuditStore") {}

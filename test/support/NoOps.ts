@@ -143,7 +143,9 @@ export const foundation = {
     read: () => Effect.succeed([]),
     lastSeq: Effect.succeed(0),
     head: Effect.succeed(undefined),
-    heads: Effect.succeed([])
+    heads: Effect.succeed([]),
+    anchor: Effect.undefined,
+    retire: () => nothing
   }),
   StateStore: Layer.succeed(StateStore, {
     save: () => nothing,

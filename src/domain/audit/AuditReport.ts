@@ -24,6 +24,8 @@ export const AuditReport = Schema.Struct({
   ok: Schema.Boolean,
   records: Schema.Int,
   headSeq: Schema.Int,
+  /** The last record that was retired; verification began behind it, at an anchor that the checkpoint key signed. */
+  retired: Schema.optionalKey(Schema.Int),
   damage: Schema.optionalKey(Damage),
   badSeq: Schema.optionalKey(Schema.Int),
   detail: Schema.String

@@ -19,6 +19,7 @@ export const signatureLength = 64
 const utf8 = new TextEncoder()
 const headMagic = 0x50494348 // "PICH"
 const checkpointMagic = 0x50494343 // "PICC"
+const anchorMagic = 0x50494341 // "PICA"
 const version = 1
 
 /** Offset of what follows magic, version, log id, seq, time and hash, which heads and checkpoints begin with. */
@@ -44,10 +45,13 @@ const writeCommon = (
  * The bytes of a checkpoint, big-endian: `"PICC"`, version `u8` = 1, log id 16 bytes, seq `u64`, time `f64` (epoch ms),
  * hash 32 bytes, Merkle root 32 bytes.
  */
-export const encodeCheckpoint = (log: Uint8Array, checkpoint: CheckpointContent): Uint8Array => {
+export const encodeCheckpoint = (log: Uint8Array, checkpoint: CheckpointContent): Uint8Array =>
+  encodeTree(checkpointMagic, log, checkpoint)
+
+const encodeTree = (magic: number, log: Uint8Array, content: CheckpointContent): Uint8Array => {
   const bytes = new Uint8Array(commonLength + hashLength)
-  writeCommon(bytes, checkpointMagic, log, checkpoint)
-  bytes.set(checkpoint.root, commonLength)
+  writeCommon(bytes, magic, log, content)
+  bytes.set(content.root, commonLength)
   return bytes
 }
 
@@ -81,3 +85,10 @@ export const headMacBytes = (head: HeadContent): Uint8Array => tagged("effect-pi
 /** The bytes that the checkpoint key signs: `"effect-pic/audit/checkpoint/1"`, a zero byte, the checkpoint. */
 export const checkpointBytes = (log: Uint8Array, checkpoint: CheckpointContent): Uint8Array =>
   tagged("effect-pic/audit/checkpoint/1", encodeCheckpoint(log, checkpoint))
+
+/**
+ * The bytes that the checkpoint key signs to retire the records up to `seq`: `"effect-pic/audit/anchor/1"`, a zero byte,
+ * then as a checkpoint, beginning with `"PICA"`.
+ */
+export const anchorBytes = (log: Uint8Array, content: CheckpointContent): Uint8Array =>
+  tagged("effect-pic/audit/anchor/1", encodeTree(anchorMagic, log, content))

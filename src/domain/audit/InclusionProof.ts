@@ -1,7 +1,7 @@
 import type { AuditHead } from "./AuditHead.ts"
 import type { AuditRecord } from "./AuditRecord.ts"
 import { checkpointBytes, signatureLength } from "./HeadSigning.ts"
-import { InclusionProver, proofLengthMax, verifyInclusion } from "./MerkleTree.ts"
+import { InclusionProver, type MerkleTree, proofLengthMax, verifyInclusion } from "./MerkleTree.ts"
 import { encodeRecord, hashLength, logIdLength, sameBytes, type Sha256 } from "./RecordBytes.ts"
 
 /** That one record is in the log which a checkpoint signs, without any other record. */
@@ -83,10 +83,11 @@ export class ProofCollector {
   readonly #prover: InclusionProver
   #record: AuditRecord | undefined
 
-  constructor(sha256: Sha256, head: AuditHead, seq: number) {
+  /** `begun` is the tree over records that were retired and will not be shown. */
+  constructor(sha256: Sha256, head: AuditHead, seq: number, begun?: MerkleTree) {
     this.#head = head
     this.#seq = seq
-    this.#prover = new InclusionProver(sha256, seq - 1, head.checkpoint.seq)
+    this.#prover = new InclusionProver(sha256, seq - 1, head.checkpoint.seq, begun)
   }
 
   /** Takes the next record, whether it is before, at or after the wanted one. */

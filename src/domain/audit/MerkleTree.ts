@@ -78,6 +78,20 @@ export class MerkleTree {
   }
 }
 
+/** The part of a tree over positions `from` to `to`, as far as the tree reaches; its full subtrees must not cross the ends. */
+const partOf = (sha256: Sha256, tree: MerkleTree, from: number, to: number): MerkleTree => {
+  const bytes = tree.toBytes()
+  const peaks: Array<Uint8Array> = []
+  let start = 0
+  for (let i = 0; start < tree.size && start < to; i++) {
+    let length = 1
+    while (length * 2 <= tree.size - start) length *= 2
+    if (start >= from) peaks.push(bytes.subarray(i * hashLength, (i + 1) * hashLength))
+    start += length
+  }
+  return new MerkleTree(sha256, Math.max(0, start - from), peaks)
+}
+
 /** Most steps of an inclusion proof: the height of a tree of 2^53 leaves. 20 steps (640 bytes) prove one in a million. */
 export const proofLengthMax = 53
 
@@ -93,25 +107,27 @@ const split = (n: number): number => {
  * needs memory for the path only.
  */
 export class InclusionProver {
-  readonly #sha256: Sha256
   readonly #target: number
   readonly #size: number
   /** Subtrees of the path that are not complete yet: where each begins and ends, and the tree grown so far. */
   readonly #subtrees: Array<{ readonly from: number; readonly to: number; readonly tree: MerkleTree }>
-  #next = 0
+  #next: number
 
-  /** `target` is the zero-based position of the leaf (seq - 1), `size` the number of leaves of the tree. */
-  constructor(sha256: Sha256, target: number, size: number) {
-    this.#sha256 = sha256
+  /**
+   * `target` is the zero-based position of the leaf (seq - 1), `size` the number of leaves of the tree. With a tree over the
+   * first leaves (at most up to the target) feeding begins after these.
+   */
+  constructor(sha256: Sha256, target: number, size: number, begun = new MerkleTree(sha256)) {
     this.#target = target
     this.#size = size
     this.#subtrees = []
+    this.#next = begun.size
     let from = 0
     let to = size
     while (to - from > 1) {
       const middle = from + split(to - from)
       const [siblingFrom, siblingTo] = target < middle ? [middle, to] : [from, middle]
-      this.#subtrees.push({ from: siblingFrom, to: siblingTo, tree: new MerkleTree(this.#sha256) })
+      this.#subtrees.push({ from: siblingFrom, to: siblingTo, tree: partOf(sha256, begun, siblingFrom, siblingTo) })
       if (target < middle) to = middle
       else from = middle
     }

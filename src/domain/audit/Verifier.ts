@@ -1,8 +1,9 @@
+import { anchorTree, type AuditAnchor } from "./AuditAnchor.ts"
 import type { AuditHead } from "./AuditHead.ts"
 import { isAuditKind } from "./AuditKinds.ts"
 import type { AuditRecord } from "./AuditRecord.ts"
 import type { AuditReport, Damage } from "./AuditReport.ts"
-import { checkpointBytes, headMacBytes, signatureLength } from "./HeadSigning.ts"
+import { anchorBytes, checkpointBytes, headMacBytes, signatureLength } from "./HeadSigning.ts"
 import { MerkleTree } from "./MerkleTree.ts"
 import {
   bodyBytesMax,
@@ -53,14 +54,20 @@ export class Verifier {
   readonly #heads: ReadonlyArray<AuditHead>
   readonly #witnesses: ReadonlyArray<Witness>
   readonly #headSeq: number
-  readonly #tree: MerkleTree
+  #tree: MerkleTree
+  #retired = 0
   #finding: Finding | undefined
   #gap: Finding | undefined
   #seq = 0
   #hash: Uint8Array = new Uint8Array(0)
   #log: Uint8Array | undefined
 
-  constructor(crypto: VerifierCrypto, heads: ReadonlyArray<AuditHead>, witnesses: ReadonlyArray<Witness> = []) {
+  constructor(
+    crypto: VerifierCrypto,
+    heads: ReadonlyArray<AuditHead>,
+    witnesses: ReadonlyArray<Witness> = [],
+    anchor?: AuditAnchor
+  ) {
     this.#crypto = crypto
     this.#heads = heads
     this.#witnesses = witnesses
@@ -69,13 +76,16 @@ export class Verifier {
     this.#checkHeads()
     if (this.#log !== undefined) {
       this.#hash = genesisHash(crypto.sha256, this.#log)
+      if (anchor !== undefined) this.#beginAt(anchor, this.#log)
       this.#compareHeads()
+    } else if (anchor !== undefined) {
+      this.#fail("head_missing", undefined, "records were retired but the head is missing")
     }
   }
 
   /** Records that were found sound so far. */
   get records(): number {
-    return this.#seq
+    return this.#seq - this.#retired
   }
 
   /** Takes the next record; `false` once damage was found and further records change nothing. */
@@ -110,7 +120,8 @@ export class Verifier {
   /** The result, once every record was taken. */
   finish(): AuditReport {
     const finding = this.#finding ?? this.#gap ?? this.#shortfall()
-    const counts = { records: this.#seq, headSeq: this.#headSeq }
+    const retired = this.#retired
+    const counts = { records: this.records, headSeq: this.#headSeq, ...(retired > 0 ? { retired } : {}) }
     if (finding !== undefined) {
       const { badSeq, damage, detail } = finding
       return { ok: false, ...counts, damage, ...(badSeq === undefined ? {} : { badSeq }), detail }
@@ -119,7 +130,10 @@ export class Verifier {
     return {
       ok: true,
       ...counts,
-      detail: `${this.#seq} records verified; the head covers ${this.#headSeq}` +
+      detail:
+        `${this.records} records verified${
+          retired > 0 ? ` after ${retired} that were retired` : ""
+        }; the head covers ${this.#headSeq}` +
         (beyond > 0 ? `, ${beyond} written since` : "")
     }
   }
@@ -127,6 +141,30 @@ export class Verifier {
   #fail(damage: Damage, badSeq: number | undefined, detail: string): false {
     this.#finding ??= { damage, badSeq, detail }
     return false
+  }
+
+  /** Begins after the records that were retired, where the checkpoint key says so and the heads are not older than that. */
+  #beginAt(anchor: AuditAnchor, log: Uint8Array): void {
+    const { hash, seq, signature, time } = anchor
+    const tree = anchorTree(this.#crypto.sha256, anchor)
+    if (
+      tree === undefined || hash.length !== hashLength || signature.length !== signatureLength ||
+      !this.#crypto.verifySignature(anchorBytes(anchor.log, { seq, time, hash, root: tree.root() }), signature)
+    ) {
+      this.#fail("checkpoint_forged", undefined, `the anchor at ${seq} was not signed by the checkpoint key`)
+    } else if (!sameBytes(anchor.log, log)) {
+      this.#fail("forked", undefined, "anchor and heads belong to different logs")
+    } else if (seq > this.#headSeq) {
+      this.#fail(
+        "rolled_back",
+        undefined,
+        `records up to ${seq} were retired but the head covers only ${this.#headSeq}`
+      )
+    } else {
+      this.#seq = this.#retired = seq
+      this.#hash = hash
+      this.#tree = tree
+    }
   }
 
   #checkHeads(): void {

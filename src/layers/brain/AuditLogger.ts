@@ -19,6 +19,7 @@ import { PicHealth } from "../../services/PicHealth.ts"
 import { PicMetrics } from "../../services/PicMetrics.ts"
 import * as AuditSpool from "../store/AuditSpool.ts"
 import { collector, prove, scan, verifierCrypto } from "./AuditReader.ts"
+import { retire } from "./AuditRetention.ts"
 import { AuditWriter, type Resume } from "./AuditWriter.ts"
 import { Deadlines } from "./Deadlines.ts"
 
@@ -30,6 +31,11 @@ export const summaryFunctionsMax = 10_000
 
 /** Kinds of loss that are counted apart. They are names in our own code, so this is never a real limit. */
 export const lossKindsMax = 256
+
+/** How often, beginning at start, records are looked for that are older than `audit.retention_days`. */
+export const retentionInterval = "1 hour"
+
+const dayMs = 86_400_000
 
 /** How long `flush` waits for the store. */
 export const flushWaitMs = 10_000
@@ -169,7 +175,24 @@ const make = Effect.gen(function*() {
   const read = (visit: (record: AuditRecord) => void) =>
     Effect.suspend(() => Effect.mapError(scan(store, verifierCrypto(crypto, keys), witnesses(), visit), unreadable))
 
+  const retireOld = Effect.suspend(() => {
+    const { audit, storage } = config.settingsUnsafe()
+    if (audit.retention_days === "off" || storage.directory === "memory" || !writer.available) return Effect.void
+    const now = clock.nowUnsafe()
+    const retiring = {
+      crypto: verifierCrypto(crypto, keys),
+      sign: keys.signCheckpointUnsafe,
+      witnesses: witnesses(),
+      record: (body: AuditBody) => record("operator", body)
+    }
+    return Effect.catchCause(
+      Effect.asVoid(retire(store, retiring, now - audit.retention_days * dayMs, now)),
+      (cause) => Effect.logWarning("effect-pic: old evidence was not retired", cause)
+    )
+  })
+
   yield* sayWhereTheHeadLies(settings)
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(retireOld, Effect.sleep(retentionInterval))))
   yield* Effect.forkScoped(deadlines.run)
   yield* Effect.forkScoped(writer.run)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(summaryInterval), summarise)))

@@ -1,11 +1,13 @@
 import * as Effect from "effect/Effect"
+import { anchorTree } from "../../domain/audit/AuditAnchor.ts"
 import { decodeBody } from "../../domain/audit/BodyBytes.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import type { AuditReport } from "../../domain/audit/AuditReport.ts"
 import { type InclusionProof, ProofCollector, verifyProof } from "../../domain/audit/InclusionProof.ts"
+import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
 import { Verifier, type VerifierCrypto, type Witness } from "../../domain/audit/Verifier.ts"
 import { type AuditQuery, AuditUnavailable } from "../../services/AuditLogger.ts"
-import type { AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
+import { type AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import type { KeyManager } from "../../services/KeyManager.ts"
 
@@ -33,30 +35,42 @@ type Scan = Effect.Effect<AuditReport, AuditStoreError>
 
 /**
  * Reads and checks the log as long as it was when this began, while others may go on writing. `visit` sees every record
- * that was found sound.
+ * that was found sound; `begin` is told first what tree of retired records they go on from.
  */
 export const scan = (
   store: AuditStore["Service"],
   crypto: VerifierCrypto,
   witnesses: ReadonlyArray<Witness>,
-  visit: (record: AuditRecord) => void
+  visit: (record: AuditRecord) => void,
+  begin: (retired: MerkleTree) => void = () => undefined
 ): Scan =>
   Effect.gen(function*() {
+    const anchor = yield* store.anchor
+    begin((anchor === undefined ? undefined : anchorTree(crypto.sha256, anchor)) ?? new MerkleTree(crypto.sha256))
     // The heads first: records only ever become more, so a head that is older than the records cannot accuse them.
     const heads = yield* store.heads
     const end = Math.max(yield* store.lastSeq, ...heads.map(({ seq }) => seq))
-    const verifier = new Verifier(crypto, heads, witnesses)
-    let next = 1
-    while (next <= end) {
+    const verifier = new Verifier(crypto, heads, witnesses, anchor)
+    let sound = true
+    let next = (anchor?.seq ?? 0) + 1
+    while (sound && next <= end) {
       const page = yield* store.read(next, Math.min(pageRecords, end - next + 1))
       const last = page.at(-1)
       if (last === undefined) break
       for (const record of page) {
-        if (!verifier.step(record)) return verifier.finish()
+        sound = verifier.step(record)
+        if (!sound) break
         visit(record)
       }
       next = Math.max(next, last.seq) + 1
       yield* Effect.yieldNow
+    }
+    // What another process retired while we read is not missing.
+    if ((yield* store.anchor)?.seq !== anchor?.seq) {
+      return yield* new AuditStoreError({
+        detail: "records were retired while the log was read; try again",
+        poisoned: false
+      })
     }
     return verifier.finish()
   })
@@ -74,8 +88,12 @@ export const prove = (
     if (head === undefined || !Number.isSafeInteger(seq) || seq < 1 || seq > size) {
       return yield* new AuditUnavailable({ detail: `the signed checkpoint covers records 1 to ${size}, not ${seq}` })
     }
-    const collector = new ProofCollector(crypto.sha256, head, seq)
-    const report = yield* scan(store, crypto, witnesses, (record) => collector.take(record))
+    const retired = (yield* store.anchor)?.seq ?? 0
+    if (seq <= retired) return yield* new AuditUnavailable({ detail: `records 1 to ${retired} were retired` })
+    let collector = new ProofCollector(crypto.sha256, head, seq)
+    const report = yield* scan(store, crypto, witnesses, (record) => collector.take(record), (begun) => {
+      collector = new ProofCollector(crypto.sha256, head, seq, begun)
+    })
     if (!report.ok) return yield* new AuditUnavailable({ detail: `the log is damaged: ${report.detail}` })
     const proof = collector.finish()
     if (proof !== undefined && verifyProof(proof, crypto)) return proof

@@ -1,11 +1,18 @@
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
+import { anchorTree, type AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
 import type { AuditCheckpoint, AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { type ChainEntry, sealRecord } from "../../domain/audit/Chain.ts"
 import type { StoredRecord } from "../../domain/audit/Frames.ts"
-import { checkpointBytes, checkpointMs, checkpointRecords, headMacBytes } from "../../domain/audit/HeadSigning.ts"
+import {
+  anchorBytes,
+  checkpointBytes,
+  checkpointMs,
+  checkpointRecords,
+  headMacBytes
+} from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
 import { genesisHash, logIdLength, sameBytes } from "../../domain/audit/RecordBytes.ts"
 import { type AuditSecret, type AuditSigner, makeSigner, sha256 } from "./AuditSigner.ts"
@@ -90,6 +97,32 @@ export class AuditFile {
     if (this.#signer === undefined || head === undefined || head.checkpoint.seq === head.seq) return
     try {
       this.#coverByHead(this.#open(), this.#signer, now, true)
+    } catch (error) {
+      this.close()
+      this.#poisoned = true
+      throw error
+    }
+  }
+
+  /** Where the log begins, if its oldest records were retired. */
+  anchor(): AuditAnchor | undefined {
+    return this.#open().table.anchor()
+  }
+
+  /** Deletes the records up to an anchor, in one transaction, where the checkpoint key signed it for this log. */
+  retire(anchor: AuditAnchor): void {
+    const { db, table } = this.#open()
+    const { hash, log, seq, signature, time } = anchor
+    const tree = anchorTree(sha256, anchor)
+    const covered = this.#head.read()[0]?.seq ?? 0
+    if (
+      tree === undefined || seq > covered || !sameBytes(log, table.log) ||
+      this.#signer?.verify(anchorBytes(log, { seq, time, hash, root: tree.root() }), signature) !== true
+    ) throw new Refused(`the anchor at record ${seq} was not signed for this log`)
+    this.#lock(db)
+    try {
+      table.retire(anchor)
+      db.exec("COMMIT")
     } catch (error) {
       this.close()
       this.#poisoned = true

@@ -1,3 +1,4 @@
+import type { AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
 import { packRecords, packSeals, unpackEntries } from "../../domain/audit/Frames.ts"
 import { AuditFile, type AuditFileOptions } from "./AuditFile.ts"
 import type { AuditSecret } from "./AuditSigner.ts"
@@ -11,6 +12,8 @@ export type AuditRequest =
   | { readonly op: "checkpoint"; readonly now: number }
   | { readonly op: "lastSeq" }
   | { readonly op: "heads" }
+  | { readonly op: "anchor" }
+  | { readonly op: "retire"; readonly anchor: AuditAnchor }
   | { readonly op: "closeAudit" }
 
 /** Answers requests about the log of these files; they are opened when first needed. */
@@ -32,6 +35,10 @@ export const auditHandler = (options: AuditFileOptions) => {
         return file.lastSeq()
       case "heads":
         return file.heads()
+      case "anchor":
+        return file.anchor()
+      case "retire":
+        return file.retire(request.anchor)
       case "closeAudit":
         return file.close()
     }

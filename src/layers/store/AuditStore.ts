@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type { AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
 import type { AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import { type ChainTail, sealRecord } from "../../domain/audit/Chain.ts"
@@ -81,7 +82,9 @@ export const layerMemory: Layer.Layer<AuditStore, never, CryptoCore | KeyManager
         ),
       lastSeq: Effect.sync(() => records.length),
       head: Effect.sync(() => heads[0]),
-      heads: Effect.sync(() => heads)
+      heads: Effect.sync(() => heads),
+      anchor: Effect.undefined,
+      retire: () => Effect.fail(new AuditStoreError({ detail: "a log in memory retires nothing", poisoned: false }))
     })
   })
 )
@@ -156,6 +159,8 @@ class GroupCommit {
 
 const isHeads = (value: unknown): value is ReadonlyArray<AuditHead> => Array.isArray(value)
 
+const isAnchor = (value: unknown): value is AuditAnchor => typeof value === "object" && value !== null
+
 const readThrough = (thread: StoreThread.StoreThread<AuditRequest>) => {
   const ask = (request: AuditRequest) => Effect.mapError(thread.request(request), toError)
   const heads = Effect.map(ask({ op: "heads" }), (value) => isHeads(value) ? value : [])
@@ -167,7 +172,8 @@ const readThrough = (thread: StoreThread.StoreThread<AuditRequest>) => {
       ),
     lastSeq: Effect.map(ask({ op: "lastSeq" }), Number),
     head: Effect.map(heads, (all) => all[0]),
-    heads
+    heads,
+    anchor: Effect.map(ask({ op: "anchor" }), (value) => isAnchor(value) ? value : undefined)
   }
 }
 
@@ -219,6 +225,11 @@ const makeSqlite = Effect.fnUntraced(function*(thread: StoreThread.StoreThread<A
         refuseLarge(entries),
         Effect.callback<ReadonlyArray<AuditRecord>, AuditStoreError>((resume) => commit.add(entries, resume))
       ),
+    retire: (anchor) =>
+      Effect.suspend(() => {
+        tellKeys()
+        return Effect.asVoid(Effect.mapError(thread.request({ op: "retire", anchor }), toError))
+      }),
     ...readThrough(thread)
   })
 })
@@ -252,6 +263,8 @@ export const layerSqliteReadOnly = (directory: string, headPath: string): Layer.
       yield* store.lastSeq
       return AuditStore.of({
         append: () =>
+          Effect.fail(new AuditStoreError({ detail: "the log was opened for reading only", poisoned: false })),
+        retire: () =>
           Effect.fail(new AuditStoreError({ detail: "the log was opened for reading only", poisoned: false })),
         ...store
       })

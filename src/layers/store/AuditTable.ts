@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
+import type { AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
 import type { StoredRecord } from "../../domain/audit/Frames.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
@@ -32,6 +33,10 @@ export const schema = `
   CREATE TABLE tree (
     log INTEGER NOT NULL, seq INTEGER NOT NULL, peaks BLOB NOT NULL, PRIMARY KEY (log, seq)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE anchor (
+    log INTEGER PRIMARY KEY, seq INTEGER NOT NULL, time REAL NOT NULL, hash BLOB NOT NULL, peaks BLOB NOT NULL,
+    signature BLOB NOT NULL
+  ) STRICT;
 `
 
 /** The end of the log as it is in the database now, and the Merkle tree up to there. */
@@ -77,6 +82,8 @@ export class AuditTable {
   readonly #insert: StatementSync
   readonly #insertTree: StatementSync
   readonly #range: StatementSync
+  readonly #anchor: StatementSync
+  readonly #retire: ReadonlyArray<StatementSync>
   #known: Tail | undefined
 
   constructor(db: DatabaseSync) {
@@ -89,6 +96,13 @@ export class AuditTable {
     this.#insert = db.prepare(
       "INSERT INTO record (log, seq, time, kind, body, prev, hash, key_id, mac) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
+    this.#anchor = db.prepare("SELECT seq, time, hash, peaks, signature FROM anchor WHERE log = 1")
+    this.#retire = [
+      "INSERT OR REPLACE INTO anchor (log, seq, time, hash, peaks, signature) VALUES (1, $seq, $time, $hash, $peaks, $signature)",
+      "INSERT OR REPLACE INTO tree (log, seq, peaks) VALUES (1, $seq, $peaks)",
+      "DELETE FROM tree WHERE log = 1 AND seq < $seq",
+      "DELETE FROM record WHERE log = 1 AND seq <= $seq"
+    ].map((sql) => db.prepare(sql))
     this.#insertTree = db.prepare("INSERT OR REPLACE INTO tree (log, seq, peaks) VALUES (1, ?, ?)")
   }
 
@@ -125,6 +139,37 @@ export class AuditTable {
   /** Remembers an end that was committed. */
   remember(tail: Tail): void {
     this.#known = tail
+  }
+
+  /** Where the log begins, if its oldest records were retired. */
+  anchor(): AuditAnchor | undefined {
+    const row = this.#anchor.get()
+    if (row === undefined) return undefined
+    const [hash, peaks, signature] = ["hash", "peaks", "signature"].map((name) => bytesOf(row[name]))
+    return {
+      log: this.log,
+      seq: Number(row["seq"]),
+      time: Number(row["time"]),
+      hash: hash!,
+      peaks: peaks!,
+      signature: signature!
+    }
+  }
+
+  /** Deletes the records up to an anchor. At least one record must remain behind it. */
+  retire({ hash, peaks, seq, signature, time }: AuditAnchor): void {
+    // Another process may have been faster.
+    if ((this.anchor()?.seq ?? 0) >= seq) return
+    const last = this.read(seq, 1)[0]
+    if (last === undefined || last.seq !== seq || !sameBytes(last.hash, hash) || seq >= this.lastSeq()) {
+      throw new Refused(
+        `the log cannot be retired up to record ${seq}: that is not a record of its own before the last`
+      )
+    }
+    const [anchor, tree, ...deletes] = this.#retire
+    anchor?.run({ seq, time, hash, peaks, signature })
+    tree?.run({ seq, peaks })
+    for (const statement of deletes) statement.run({ seq })
   }
 
   /** Records from `fromSeq` on, at most `limit`, exactly as stored. */

@@ -7,7 +7,7 @@ import type { AuditReport } from "../../domain/audit/AuditReport.ts"
 import { Verifier } from "../../domain/audit/Verifier.ts"
 import type { Settings } from "../../domain/Settings.ts"
 import * as AuditStoreLayer from "../../layers/store/AuditStore.ts"
-import { AuditStore, type AuditStoreError } from "../../services/AuditStore.ts"
+import { AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicClock } from "../../services/PicClock.ts"
@@ -62,21 +62,33 @@ export const verify = (
     const store = yield* AuditStore
     const keys = yield* KeyManager
     const crypto = yield* CryptoCore
-    const verifier = new Verifier({
-      sha256: crypto.sha256Unsafe,
-      verifyMac: (keyId, data, mac) => {
-        const key = keys.auditKeyUnsafe(keyId)
-        return key === undefined ? undefined : crypto.verifyMacUnsafe(key, data, mac)
+    const anchor = yield* store.anchor
+    const verifier = new Verifier(
+      {
+        sha256: crypto.sha256Unsafe,
+        verifyMac: (keyId, data, mac) => {
+          const key = keys.auditKeyUnsafe(keyId)
+          return key === undefined ? undefined : crypto.verifyMacUnsafe(key, data, mac)
+        },
+        verifySignature: (data, signature) =>
+          crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, signature)
       },
-      verifySignature: (data, signature) =>
-        crypto.verifySignatureUnsafe(keys.checkpointPublicKeyUnsafe(), data, signature)
-    }, heads)
+      heads,
+      [],
+      anchor
+    )
     const total = yield* store.lastSeq
     yield* forEachPage(1, Number.MAX_SAFE_INTEGER, (page) =>
       Effect.as(
         Output.progress("verifying", page.at(-1)?.seq ?? 0, total),
         page.every((record) => verifier.step(record))
       ))
+    if ((yield* store.anchor)?.seq !== anchor?.seq) {
+      return yield* new AuditStoreError({
+        detail: "records were retired while the log was read; try again",
+        poisoned: false
+      })
+    }
     return verifier.finish()
   })
 

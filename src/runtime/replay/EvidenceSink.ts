@@ -31,7 +31,9 @@ export const layer: Layer.Layer<AuditStore, never, CryptoCore | KeyManager> = La
       read: () => Effect.succeed([]),
       lastSeq: Effect.sync(() => tail.seq),
       head: Effect.succeed(undefined),
-      heads: Effect.succeed([])
+      heads: Effect.succeed([]),
+      anchor: Effect.undefined,
+      retire: () => Effect.void
     })
   })
 )

@@ -40,7 +40,7 @@ const replaySettings: SettingsInput = {
   crypto: { rotation_days: unlimited, keyset_path: "" },
   rollout: { mode: "enforce", percent: 100 },
   storage: { directory: "memory" },
-  audit: { head_path: "", allows: "summary", wait_ms: durationMsMax, on_failure: "block" },
+  audit: { head_path: "", allows: "summary", wait_ms: durationMsMax, on_failure: "block", retention_days: "off" },
   limits: { memory_mb: unlimited, cpu_share: 1, cpu_cap: "off" }
 }
 

@@ -64,6 +64,22 @@ describe("MerkleTree", () => {
     assert.isFalse(verifyInclusion(sha256, entry(0), -1, 1, [], entry(0)))
   })
 
+  it("gives the same path where the first entries are known only by their tree", () => {
+    for (let size = 1; size <= 34; size++) {
+      for (let at = 0; at < size; at++) {
+        const whole = new InclusionProver(sha256, at, size)
+        for (let n = 0; n < size; n++) whole.append(entry(n))
+        for (let begun = 0; begun <= at; begun++) {
+          const tree = new MerkleTree(sha256)
+          for (let n = 0; n < begun; n++) tree.append(entry(n))
+          const prover = new InclusionProver(sha256, at, size, tree)
+          for (let n = begun; n < size; n++) prover.append(entry(n))
+          assert.deepStrictEqual(prover.path(), whole.path(), `entry ${at} of ${size}, ${begun} retired`)
+        }
+      }
+    }
+  })
+
   it("proves one record in 100,000 with 17 hashes, so one in a million with 20: less than a kilobyte", () => {
     const size = 100_000
     const target = 65_432
