@@ -6,7 +6,7 @@ import * as Simulation from "../../examples/attacks/Simulation.ts"
 import { DecisionEngine } from "../../src/services/DecisionEngine.ts"
 import * as NoOps from "../support/NoOps.ts"
 
-const learn = 4_000
+const learn = 3_000
 const mixed = 3_000
 const tiny = { seed: 5, learn: 0, mixed: 1_000 }
 
