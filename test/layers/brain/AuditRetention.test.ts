@@ -10,6 +10,7 @@ import * as AuditLoggerLayer from "../../../src/layers/brain/AuditLogger.ts"
 import { verifierCrypto } from "../../../src/layers/brain/AuditReader.ts"
 import { retire, segmentRecords } from "../../../src/layers/brain/AuditRetention.ts"
 import * as Stores from "../../../src/layers/store/AuditStore.ts"
+import * as AuditLog from "../../../src/runtime/cli/AuditLog.ts"
 import { AuditLogger } from "../../../src/services/AuditLogger.ts"
 import { AuditStore } from "../../../src/services/AuditStore.ts"
 import { CryptoCore } from "../../../src/services/CryptoCore.ts"
@@ -82,6 +83,8 @@ describe("audit retention", () => {
             report.detail,
             "501 records verified after 2048 that were retired; the head covers 2549"
           )
+          const heads = yield* Context.get(context, AuditStore).heads
+          assert.deepStrictEqual(yield* AuditLog.verify(heads), report, "pic audit verify says the same")
           const { records: [note], total } = yield* audit.query({ kind: "operator" })
           assert.strictEqual(total, 1)
           assert.deepInclude(bodyOf(note!), { action: "retire records", from: 1, through: 2_048 })
