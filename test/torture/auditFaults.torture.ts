@@ -30,13 +30,16 @@ describe("audit under torture: system calls that fail", () => {
           log.open()
           log.close()
           const seen = { quiet: 0, failed: 0, killed: 0 }
-          for (let nth = 1; nth <= timesMax && seen.quiet < 4; nth++) {
-            const { end, wrong } = runWithFault(directory, { file, call, effect, nth })
-            assert.isUndefined(wrong, `${call} of ${file}: ${effect}, time ${nth}`)
-            seen[end]++
-            total[end]++
+          try {
+            for (let nth = 1; nth <= timesMax && seen.quiet < 4; nth++) {
+              const { end, wrong } = runWithFault(directory, { file, call, effect, nth })
+              assert.isUndefined(wrong, `${call} of ${file}: ${effect}, time ${nth}`)
+              seen[end]++
+              total[end]++
+            }
+          } finally {
+            Fs.rmSync(directory, { recursive: true })
           }
-          Fs.rmSync(directory, { recursive: true })
           print(`fault ${call} ${file} ${effect}: ${JSON.stringify(seen)}`)
         }
       }

@@ -87,6 +87,7 @@ export const command = Command.make("export", flags, (input) =>
       const store = yield* AuditStore
       const total = yield* store.lastSeq
       const head = yield* store.head
+      const retired = (yield* store.anchor)?.seq ?? 0
       const write = yield* sink(input.out)
       let scanned = 0
       let exported = 0
@@ -112,7 +113,8 @@ export const command = Command.make("export", flags, (input) =>
         scanned,
         total,
         headSeq: head?.seq ?? 0,
-        complete: scanned === total && total >= (head?.seq ?? 0)
+        ...(retired > 0 ? { retired } : {}),
+        complete: retired + scanned === total && total >= (head?.seq ?? 0)
       }
     }).pipe(
       Effect.scoped,
@@ -120,7 +122,8 @@ export const command = Command.make("export", flags, (input) =>
       Effect.provide(AuditLog.layer(settings))
     )
     const text =
-      `${summary.exported} of ${summary.scanned} records exported; the log has ${summary.total}, its head covers ${summary.headSeq}`
+      `${summary.exported} of ${summary.scanned} records exported; the log has ${summary.total}, its head covers ${summary.headSeq}` +
+      (summary.retired === undefined ? "" : `, ${summary.retired} were retired`)
     yield* input.json ? Output.json(summary) : Output.note(text)
     if (!summary.complete) {
       return yield* new CheckFailed({ message: "the log is incomplete: pic audit verify says what is missing" })
