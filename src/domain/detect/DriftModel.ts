@@ -44,15 +44,20 @@ export class DriftModel {
     for (const track of this.#tracks) track.freeze()
   }
 
-  /** Follows the numbers of a call; every call counts once, whatever becomes of it. */
-  push(features: CallFeatures): void {
+  /**
+   * Follows the numbers of a call. One whose content is an alarm moves only series, whose new level may be there to
+   * stay: an attacker must not make ordinary amounts look odd by sending absurd ones.
+   */
+  push(features: CallFeatures, alarming: boolean): void {
     if (this.#calls < followFrom) {
       this.#calls++
       return
     }
     for (let i = 0; i < features.arguments.length; i++) {
       const value = features.arguments[i]!
-      if (isNumber(value)) this.#track(value.path)?.push(value.magnitude)
+      const track = isNumber(value) ? this.#track(value.path) : undefined
+      if (alarming && track?.serial === false) track.skip()
+      else track?.push(value.magnitude)
     }
   }
 

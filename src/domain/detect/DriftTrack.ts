@@ -137,6 +137,11 @@ export class DriftTrack {
     floats[at + threshold] = now > old ? refractoryMargin * now : old
   }
 
+  /** The last value is none of these: it says nothing, and the levels stay. */
+  skip(): void {
+    this.#evidence = 0
+  }
+
   #learnSpread(value: number, count: number): void {
     const { at, floats, words } = this.#block
     if (words[at + frozen] !== 0) return

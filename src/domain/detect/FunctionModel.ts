@@ -87,11 +87,14 @@ export class FunctionModel {
       }
       this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
     }
-    this.#drift.push(event.features)
     this.#shared.order.observe(event, this.#seed)
     const score = this.#evidence(event, undefined)
-    if (this.#state !== "ready") return { state: this.#state, score, pValue: 1, findings: [] }
+    if (this.#state !== "ready") {
+      this.#drift.push(event.features, false)
+      return { state: this.#state, score, pValue: 1, findings: [] }
+    }
     const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
+    this.#drift.push(event.features, alone <= this.#shared.settings().falsePositiveRate)
     const p = Math.min(alone, this.#inContext(event))
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
     const findings = new Findings()

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { Arena } from "../../../src/domain/detect/Arena.ts"
 import { Detector } from "../../../src/domain/detect/Detector.ts"
 import { DriftTrack } from "../../../src/domain/detect/DriftTrack.ts"
-import { event, random, settings } from "./support.ts"
+import { binomialQuantile, event, random, settings } from "./support.ts"
 
 const noise = (next: () => number) => next() + next() + next() + next() - 2
 
@@ -97,6 +97,25 @@ describe("Detector on numbers over time", () => {
     for (let i = 0; i < 3; i++) {
       expect(detector.score(event("meter.report", [9e9])).pValue).toBeLessThanOrEqual(settings.falsePositiveRate)
     }
+  })
+
+  it("an absurd number that was blocked does not make the ordinary ones after it look odd", () => {
+    const next = random(46)
+    const guests = () => 1 + Math.floor(next() * 6)
+    const detector = trainedOn(Array.from({ length: 3000 }, guests))
+    const ordinaryCalls = 4000
+    let alarms = 0
+    for (let i = 0; i < ordinaryCalls; i++) {
+      // Positive control: each of the attacks themselves is an alarm.
+      if (i % 100 === 0) {
+        expect(detector.score(event("meter.report", [1e15])).pValue).toBeLessThanOrEqual(settings.falsePositiveRate)
+      }
+      const call = event("meter.report", [guests()])
+      const verdict = detector.score(call)
+      if (verdict.pValue <= settings.falsePositiveRate) alarms++
+      detector.learn(call, verdict)
+    }
+    expect(alarms).toBeLessThanOrEqual(binomialQuantile(ordinaryCalls, 1.5 * settings.falsePositiveRate))
   })
 
   it("keeps its levels over a restart", () => {
