@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -46,7 +47,9 @@ export const withSystem = async <A>(
 ): Promise<A> => {
   const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-bench-"))
   try {
-    const layer = Pic.layerWith({ files: [], settings: settings(directory) })
+    // Log lines are not what is measured, and stdout belongs to the figures.
+    const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+    const layer = Pic.layerWith({ files: [], settings: settings(directory) }).pipe(Layer.provide(quiet))
     return await Effect.runPromise(Effect.provide(Effect.andThen(train, program), layer))
   } finally {
     Fs.rmSync(directory, { recursive: true, force: true })

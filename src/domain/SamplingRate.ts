@@ -110,7 +110,9 @@ export class SamplingRate {
     if (memoryMb > memoryMbMax * memoryWarnShare) {
       this.#warnings.push(`effect-pic uses ${memoryMb.toFixed(0)} of ${memoryMbMax} MB`)
     }
-    if (cpuShare > cpuShareWarn) this.#warnings.push(`effect-pic uses ${(cpuShare * 100).toFixed(0)} % of a core`)
+    if (cpuShare > cpuShareWarn) {
+      this.#warnings.push(`effect-pic uses more than ${(cpuShareWarn * 100).toFixed(0)} % of a core`)
+    }
     this.#combine()
   }
 
