@@ -90,7 +90,8 @@ export class AuditTable {
     this.log = bytesOf(db.prepare("SELECT id FROM log WHERE n = 1").get()?.["id"])
     if (this.log.length !== logIdLength) throw new Refused("the identity of the log is damaged")
     this.#last = db.prepare("SELECT seq, hash FROM record WHERE log = 1 ORDER BY seq DESC LIMIT 1")
-    this.#hashes = db.prepare("SELECT hash FROM record WHERE log = 1 AND seq > ? ORDER BY seq")
+    // Bounded at both ends: outside a transaction other processes append while this one reads.
+    this.#hashes = db.prepare("SELECT hash FROM record WHERE log = 1 AND seq > ? AND seq <= ? ORDER BY seq")
     this.#trees = db.prepare("SELECT seq, peaks FROM tree WHERE log = 1 ORDER BY seq DESC LIMIT 1")
     this.#range = db.prepare("SELECT * FROM record WHERE log = 1 AND seq >= ? ORDER BY seq LIMIT ?")
     this.#insert = db.prepare(
@@ -118,7 +119,7 @@ export class AuditTable {
     const known = this.#known
     if (known !== undefined && known.seq === seq && sameBytes(known.hash, hash)) return known
     const tree = known !== undefined && known.seq < seq ? known.tree : this.#storedTree(seq)
-    for (const next of this.#hashes.iterate(tree.size)) tree.append(bytesOf(next["hash"]))
+    for (const next of this.#hashes.iterate(tree.size, seq)) tree.append(bytesOf(next["hash"]))
     if (tree.size !== seq) throw new Refused(`the log holds ${tree.size} records but the last one is number ${seq}`)
     return this.#known = { seq, hash, tree }
   }
