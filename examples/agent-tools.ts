@@ -86,6 +86,7 @@ const ordinary = (n: number): ReadonlyArray<Wish> => [
 
 const program = Effect.gen(function*() {
   for (let n = 0; n < 1_200; n++) yield* agentRun(`run-${n}`, ordinary(n))
+  yield* Pic.finishLearning
   const before = executed.length
 
   const usual = yield* agentRun("run-usual", ordinary(17))
@@ -107,7 +108,7 @@ const program = Effect.gen(function*() {
 const protection = Pic.layerWith({
   settings: {
     rollout: { mode: "enforce" },
-    brain: { min_seconds: 0, false_positive_rate: 0.01 },
+    brain: { min_seconds: 3_600 },
     storage: { directory: "memory" }
   }
 })

@@ -36,6 +36,7 @@ const program = Effect.gen(function*() {
     if (n % 100 === 0) yield* agent.flush
   }
   yield* agent.flush
+  yield* Pic.finishLearning
   const answer = yield* lookUp("ana' OR '1'='1")
   assert.equal(answer, "customer ana' OR '1'='1")
 
@@ -59,7 +60,7 @@ const program = Effect.gen(function*() {
 })
 
 const protection = Pic.layerWith({
-  settings: { brain: { min_seconds: 0, false_positive_rate: 0.01 }, storage: { directory: "memory" } }
+  settings: { brain: { min_seconds: 3_600 }, storage: { directory: "memory" } }
 })
 
 await Effect.runPromise(program.pipe(Effect.provide(protection)))

@@ -51,6 +51,8 @@ const program = Effect.gen(function*() {
     yield* ask(`${words[n % words.length]} ${words[n * 7 % words.length]}`, `visitor-${n % 60}`)
   }
 
+  yield* Pic.finishLearning
+
   assert.deepEqual(yield* ask("the old", "visitor-7"), ["the old man and the sea"])
 
   const refused = yield* Effect.flip(ask("' UNION SELECT name, password FROM users --", "visitor-7"))
@@ -61,7 +63,7 @@ const program = Effect.gen(function*() {
 const protection = Pic.layerWith({
   settings: {
     rollout: { mode: "enforce" },
-    brain: { min_seconds: 0, false_positive_rate: 0.01 },
+    brain: { min_seconds: 3_600 },
     storage: { directory: "memory" }
   }
 })

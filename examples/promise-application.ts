@@ -10,7 +10,7 @@ import { setImmediate as tick } from "node:timers/promises"
 const pic = PicRuntime.make({
   settings: {
     rollout: { mode: "enforce" },
-    brain: { min_seconds: 0, false_positive_rate: 0.01 },
+    brain: { min_seconds: 3_600 },
     storage: { directory: "memory" }
   }
 })
@@ -33,6 +33,8 @@ for (let n = 0; n < learned; n++) {
   )
   assert.match(text, /, page \d+$/)
 }
+
+await pic.finishLearning()
 
 // The usual works as before; its failures and results are those of the function.
 assert.equal(await render("invoice", 3), "invoice, page 3")

@@ -27,11 +27,13 @@ const transfer = Monitor.wrap(
 )
 
 const program = Effect.gen(function*() {
-  // While it learns, every call runs: ten seconds of business by default, here a moment.
+  // While it learns, every call runs: ten seconds of business by default, here until we say that this was all.
   const learned = 1_500
   for (let n = 0; n < learned; n++) {
     yield* transfer(`acct-${1_000 + n * 7 % 900}`, `acct-${1_000 + n * 13 % 900}`, 500 + n * 37 % 9_000)
   }
+
+  yield* Pic.finishLearning
 
   // More of the same still runs.
   const receipt = yield* transfer("acct-1234", "acct-1777", 4_200)
@@ -47,11 +49,11 @@ const program = Effect.gen(function*() {
   assert.equal(yield* Ledger.use((ledger) => ledger.moved), learned + 1)
 })
 
-// `Pic.layer` is all that is needed; the settings only shorten the learning and keep this example's state in memory.
+// `Pic.layer` is all that is needed; the settings only end the learning by hand and keep this example's state in memory.
 const protection = Pic.layerWith({
   settings: {
     rollout: { mode: "enforce" },
-    brain: { min_seconds: 0, false_positive_rate: 0.01 },
+    brain: { min_seconds: 3_600 },
     storage: { directory: "memory" }
   }
 })

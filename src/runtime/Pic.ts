@@ -11,6 +11,7 @@ import * as AuditStore from "../layers/store/AuditStore.ts"
 import * as StateStore from "../layers/store/StateStore.ts"
 import * as TraceStore from "../layers/store/TraceStore.ts"
 import { Alerts } from "../services/Alerts.ts"
+import { BaselineProfiler } from "../services/BaselineProfiler.ts"
 import { PicConfig } from "../services/PicConfig.ts"
 import { PicHealth } from "../services/PicHealth.ts"
 import * as OperatorServer from "./operator/OperatorServer.ts"
@@ -85,6 +86,15 @@ export const layerWith = (options: PicOptions) =>
 
 /** The embedded system with zero configuration: files and environment where they are, SQLite state in `.pic`, observing. */
 export const layer = layerWith({})
+
+/**
+ * Ends the learning phase now, for every function that was called at least `brain.min_samples` times: for tests, demos and
+ * replays that know when they have shown everything that is normal.
+ */
+export const finishLearning: Effect.Effect<void, never, BaselineProfiler> = Effect.flatMap(
+  BaselineProfiler,
+  (profiler) => profiler.finishLearning
+)
 
 /** What an operator should know at once, as it happens. */
 export const alerts: Stream.Stream<Alert, never, Alerts> = Stream.unwrap(

@@ -41,6 +41,8 @@ export interface PicRuntime {
   /** Answers every waiting call, drains and stops. Later calls follow the fail mode. */
   readonly stop: () => Promise<void>
   readonly getStats: () => Promise<Stats.Stats>
+  /** Ends the learning phase now: for tests and demos that know when they have shown everything that is normal. */
+  readonly finishLearning: () => Promise<void>
   /** Protects an asynchronous function: it starts only after an allow, and rejects with `CallBlocked` otherwise. */
   readonly wrap: <This, Args extends Array<unknown>, A>(
     name: string,
@@ -202,6 +204,7 @@ export const make = (options: PicRuntimeOptions = {}): PicRuntime => {
     start,
     stop,
     getStats: () => runtime.runPromise(Stats.collect),
+    finishLearning: () => runtime.runPromise(Pic.finishLearning),
     wrap: (name, f, wrapOptions) => {
       const site = Site.make(name, f.length, wrapOptions)
       const onBlocked = wrapOptions?.onBlocked

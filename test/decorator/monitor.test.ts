@@ -5,7 +5,7 @@ import { afterEach, describe, it } from "node:test"
 
 const settings = {
   rollout: { mode: "enforce" },
-  brain: { min_seconds: 0, false_positive_rate: 0.01 },
+  brain: { min_seconds: 3_600 },
   storage: { directory: "memory" }
 } as const
 
@@ -86,12 +86,13 @@ describe("monitor", () => {
   })
 
   it("blocks what no call looked like, sync and async, without running it", async () => {
-    await start()
+    const runtime = await start()
     const account = new Account(7)
     for (let n = 0; n < 1_500; n++) {
       await account.later(`week ${n % 52}`)
       Account.open(`owner-${100 + n % 700}`)
     }
+    await runtime.finishLearning()
     const made = Account.made
     await assert.rejects(account.later("'; DROP TABLE account;--"), CallBlocked)
     assert.throws(() => Account.open("<script>alert(document.cookie)</script>"), CallBlocked)
