@@ -8,8 +8,7 @@ export const AlertKind = Schema.Literals([
   "not_protecting",
   "review",
   "audit_failure",
-  "state_refused",
-  "limit"
+  "state_refused"
 ])
 export type AlertKind = typeof AlertKind.Type
 

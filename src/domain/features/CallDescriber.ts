@@ -9,6 +9,7 @@ import {
 import { KeyedHash } from "../KeyedHash.ts"
 import { entropy, readBytes } from "./BinaryForm.ts"
 import { fieldName } from "./FieldName.ts"
+import type { ObjectProbe } from "./ObjectProbe.ts"
 import { StringDescriber } from "./StringDescriber.ts"
 
 /** Levels of nesting that are described: deeper values are `opaque`. */
@@ -21,19 +22,6 @@ export const charactersPerCallMax = 16_384
 const pathsMax = 4096
 const sizeMax = 0xffff_ffff
 const emptyGrams: ReadonlyArray<number> = []
-
-/**
- * What only the platform knows about an object without touching it: a trap of a proxy, a getter or a changed prototype
- * could run application code.
- */
-export interface ObjectProbe {
-  readonly isProxy: (value: object) => boolean
-  readonly isMap: (value: object) => boolean
-  readonly isSet: (value: object) => boolean
-  readonly isDate: (value: object) => boolean
-  readonly isError: (value: object) => boolean
-  readonly isArrayBuffer: (value: object) => boolean
-}
 
 interface Pending {
   readonly value: object

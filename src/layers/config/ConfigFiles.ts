@@ -7,31 +7,13 @@ import { escapeLine, quoteMessage } from "../../domain/Printable.ts"
 import { sections } from "../../domain/SettingKeys.ts"
 import { collect, type Collected } from "../../domain/SettingsDecode.ts"
 import { UnreadableFile } from "../../services/PicConfig.ts"
+import { reasonOf } from "../FileFailure.ts"
 
 /** Largest configuration file: a hundred times what all keys with comments need, so anything larger is not ours. */
 export const fileBytesMax = 256 * 1024
 
 /** Files that are read from the working directory where they exist, when none are named. */
 export const defaultFiles: ReadonlyArray<string> = ["cellagent.yaml", "brain.yaml", "crypto.yaml", "pic.yaml"]
-
-const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
-
-const systemReason = (cause: unknown): string => {
-  switch (codeOf(cause)) {
-    case "ENOENT":
-      return "there is no such file"
-    case "EACCES":
-    case "EPERM":
-      return "may not be read by this user"
-    case "EISDIR":
-      return "is a directory, not a file"
-    case "ELOOP":
-      return "is a loop of symbolic links"
-    default:
-      return `cannot be read (${codeOf(cause) || "unknown reason"})`
-  }
-}
 
 /** Reads at most `fileBytesMax` bytes of a regular file; a pipe or a device would block for ever and is refused. */
 const readBytes = (path: string): Result.Result<Uint8Array, string> => {
@@ -55,7 +37,7 @@ const readBytes = (path: string): Result.Result<Uint8Array, string> => {
       ? Result.fail(`is larger than ${fileBytesMax} bytes, which no configuration needs`)
       : Result.succeed(buffer.subarray(0, length))
   } catch (cause) {
-    return Result.fail(systemReason(cause))
+    return Result.fail(reasonOf(cause))
   } finally {
     if (handle !== undefined) Fs.closeSync(handle)
   }

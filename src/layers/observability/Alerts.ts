@@ -58,7 +58,7 @@ export const layerHealthAlerts: Layer.Layer<never, never, Alerts | PicHealth> = 
 
 const log = (alert: Alert): Effect.Effect<void> =>
   Effect.annotateLogs(
-    alert.kind === "review" || alert.kind === "degraded" || alert.kind === "limit"
+    alert.kind === "review" || alert.kind === "degraded"
       ? Effect.logWarning(alert.message)
       : Effect.logError(alert.message),
     { alert: alert.kind }

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream"
 import * as Zlib from "node:zlib"
 import { escapeLine } from "../../domain/Printable.ts"
 import * as TraceLine from "../../domain/replay/TraceLine.ts"
+import * as FileFailure from "../../layers/FileFailure.ts"
 
 /** Longest line in bytes: a session of a million system calls fits, a file without line breaks is not read into memory. */
 export const lineBytesMax = 8 * 1024 * 1024
@@ -38,22 +39,14 @@ export interface Page {
   readonly bytes: number
 }
 
-const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
-
 const reasonOf = (cause: unknown): string => {
-  switch (codeOf(cause)) {
-    case "ENOENT":
-      return "there is no such file"
-    case "EACCES":
-    case "EPERM":
-      return "may not be read by this user"
+  switch (FileFailure.codeOf(cause)) {
     case "Z_BUF_ERROR":
       return "is cut off: the gzip data ends in the middle"
     case "Z_DATA_ERROR":
       return "is not intact gzip data, as its name says it is"
     default:
-      return `cannot be read (${codeOf(cause) || "unknown reason"})`
+      return FileFailure.reasonOf(cause)
   }
 }
 

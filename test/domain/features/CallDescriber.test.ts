@@ -1,7 +1,8 @@
 import * as NodeUtil from "node:util"
 import { describe, expect, it } from "vitest"
 import { argumentsMax, gramsMax, shapeLengthMax } from "../../../src/domain/CallFeatures.ts"
-import { CallDescriber, type ObjectProbe, roundMagnitude } from "../../../src/domain/features/CallDescriber.ts"
+import { CallDescriber, roundMagnitude } from "../../../src/domain/features/CallDescriber.ts"
+import type { ObjectProbe } from "../../../src/domain/features/ObjectProbe.ts"
 
 const probe: ObjectProbe = {
   isProxy: NodeUtil.types.isProxy,
