@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -93,7 +94,9 @@ const measure = Effect.gen(function*() {
 export const run = async (): Promise<AuditFigures> => {
   const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-bench-audit-"))
   try {
-    return await Effect.runPromise(Effect.scoped(Effect.provide(measure, layerIn(directory))))
+    // Log lines are not what is measured, and stdout belongs to the figures.
+    const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+    return await Effect.runPromise(Effect.scoped(Effect.provide(measure, Layer.provide(layerIn(directory), quiet))))
   } finally {
     Fs.rmSync(directory, { recursive: true, force: true })
   }

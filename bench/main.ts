@@ -40,6 +40,7 @@ const rows: ReadonlyArray<Row> = [
   { what: "score, µs", measured: detectorUs, bar: "" },
   { what: "open loop 1000/s, p99 ms", measured: load.at1000PerSecond.p99Ms, bar: "<= 10" },
   { what: "open loop 10000/s, p99 ms", measured: load.at10000PerSecond.p99Ms, bar: "<= 50" },
+  { what: "block with durable evidence, p99 ms", measured: load.blocks.p99Ms, bar: "<= 20" },
   { what: "audit, one at a time, fsynced, a second", measured: audit.singlePerSecond, bar: ">= 3000" },
   { what: "audit, grouped, fsynced, a second", measured: audit.groupedPerSecond, bar: ">= 50000" },
   { what: "audit, verify, a second", measured: audit.verifyPerSecond, bar: ">= 50000" },
