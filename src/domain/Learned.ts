@@ -5,7 +5,7 @@ const magic = 0x5049434c
 const headerBytes = 8
 
 /**
- * A mark of the feature key, to see that learned hashes were made with it: its hash of a fixed text, as good as any other
+ * A mark of the feature key, to see that learned hashes were made with it: its hash of a fixed text; which one does not matter
  * hash that the baselines hold.
  */
 export const markOf = (featureKey: readonly [number, number]): number =>

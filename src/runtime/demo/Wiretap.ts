@@ -13,7 +13,7 @@ export interface Wiretap {
   ) => Effect.Effect<{ readonly result: A; readonly envelope: Uint8Array | undefined }, E, R>
 }
 
-/** A wiretap on the in-process link, which carries the same bytes as any other. */
+/** A wiretap on the in-process link, which carries the bytes that every link would. */
 export const make = (): Wiretap => {
   let listening = false
   let caught: Uint8Array | undefined
