@@ -5,8 +5,8 @@ const magic = 0x5049434c
 const headerBytes = 8
 
 /**
- * A mark of the feature key, to see that learned hashes were made with it: its hash of a fixed text; which one does not matter
- * hash that the baselines hold.
+ * A mark of the feature key, to see that learned hashes were made with it: the hash of a fixed text, which tells no more
+ * than the hashes that the baselines hold anyway.
  */
 export const markOf = (featureKey: readonly [number, number]): number =>
   new KeyedHash(featureKey).string("effect-pic feature key")
