@@ -1,6 +1,6 @@
 export { Anomalous, CallBlocked, FailedClosed, Throttled } from "./domain/CallBlocked.ts"
 export type { Decision, Finding } from "./domain/Decision.ts"
-export type { Settings, SettingsInput } from "./domain/Settings.ts"
+export type { Settings, SettingsInput } from "./domain/settings/Settings.ts"
 export { monitor } from "./runtime/MonitorDecorator.ts"
 export * as Monitor from "./runtime/Monitor.ts"
 export * as Pic from "./runtime/Pic.ts"

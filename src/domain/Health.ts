@@ -1,4 +1,4 @@
-import type { Settings } from "./Settings.ts"
+import type { Settings } from "./settings/Settings.ts"
 
 /** Most conditions held at once: components have fixed names for theirs, so this is never reached unless one misbehaves. */
 export const conditionsMax = 64

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { type DoctorReport, type Hop, report } from "../domain/DoctorReport.ts"
+import { type DoctorReport, type Hop, report } from "../domain/operate/DoctorReport.ts"
 import type { Alerts } from "../services/Alerts.ts"
 import type { AnomalyDetector } from "../services/AnomalyDetector.ts"
 import type { AuditLogger } from "../services/AuditLogger.ts"

@@ -1,7 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { Accounting } from "../domain/Accounting.ts"
+import type { Accounting } from "../domain/flow/Accounting.ts"
 import type { Decision } from "../domain/Decision.ts"
 import type { FailMode } from "../domain/FailureClass.ts"
 import type { Outcome } from "../domain/Outcome.ts"

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
-import type { MacKey } from "../domain/MacKey.ts"
+import type { MacKey } from "../domain/keys/MacKey.ts"
 
 /**
  * The primitives, all synchronous: HMAC-SHA256, SHA-256, HKDF, random bytes and Ed25519.

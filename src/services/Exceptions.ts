@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Finding } from "../domain/Decision.ts"
-import type { Exception } from "../domain/Exceptions.ts"
+import type { Exception } from "../domain/decide/Exceptions.ts"
 import type { TelemetryEvent } from "../domain/TelemetryEvent.ts"
 
 /** No recent decision has that id: only those that the trace still holds can be excepted. */

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { MacKey, Purpose } from "../domain/MacKey.ts"
+import type { MacKey, Purpose } from "../domain/keys/MacKey.ts"
 
 /** The keyset file is missing, damaged, readable by others, a link, or older than the one already seen. */
 export class KeysetRefused extends Schema.TaggedError<KeysetRefused>()("KeysetRefused", {

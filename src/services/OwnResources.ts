@@ -1,5 +1,5 @@
 import * as Context from "effect/Context"
-import { OwnUsage } from "../domain/OwnUsage.ts"
+import { OwnUsage } from "../domain/flow/OwnUsage.ts"
 
 /**
  * Our own share of memory and processor time: one record per process, because `limits.memory_mb` and `limits.cpu_share`

@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { Settings } from "../domain/Settings.ts"
+import type { Settings } from "../domain/settings/Settings.ts"
 
 /** A setting was refused: where it came from, its key, what was given and what was expected. */
 export class InvalidSetting extends Schema.TaggedError<InvalidSetting>()("InvalidSetting", {

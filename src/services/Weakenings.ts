@@ -1,8 +1,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Weakening } from "../domain/OperatorProtocol.ts"
-import type { Watched } from "../domain/RunningChange.ts"
-import type { Settings } from "../domain/Settings.ts"
+import type { Weakening } from "../domain/operate/OperatorProtocol.ts"
+import type { Watched } from "../domain/settings/RunningChange.ts"
+import type { Settings } from "../domain/settings/Settings.ts"
 
 /**
  * The changes of rollout and fail mode that were made while running: those weaker than the configuration end by

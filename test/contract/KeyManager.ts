@@ -5,7 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHmac } from "node:crypto"
 import { inspect } from "node:util"
-import type { Purpose } from "../../src/domain/MacKey.ts"
+import type { Purpose } from "../../src/domain/keys/MacKey.ts"
 import { CryptoCore } from "../../src/services/CryptoCore.ts"
 import { KeyManager, type KeysetInfo } from "../../src/services/KeyManager.ts"
 

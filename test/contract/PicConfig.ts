@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Layer, Stream } from "effect"
-import type { Settings } from "../../src/domain/Settings.ts"
-import { settings as known } from "../../src/domain/SettingKeys.ts"
-import { valueOf } from "../../src/domain/SettingsDecode.ts"
+import type { Settings } from "../../src/domain/settings/Settings.ts"
+import { settings as known } from "../../src/domain/settings/SettingKeys.ts"
+import { valueOf } from "../../src/domain/settings/SettingsDecode.ts"
 import { PicConfig, type PicConfigError } from "../../src/services/PicConfig.ts"
 
 /** What every PicConfig layer owes; `layer` starts with the defaults and locks nothing. */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { epochsPerSenderMax, sendersMax } from "../../src/domain/ReplayRule.ts"
+import { epochsPerSenderMax, sendersMax } from "../../src/domain/wire/ReplayRule.ts"
 import { nonceLength, NonceSequence } from "../../src/domain/wire/Nonce.ts"
 import { ReplayGuard } from "../../src/services/ReplayGuard.ts"
 import { makeRandom } from "../support/Seeded.ts"

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
-import { defaults } from "../../src/domain/Settings.ts"
-import { settings } from "../../src/domain/SettingKeys.ts"
-import { valueOf } from "../../src/domain/SettingsDecode.ts"
+import { defaults } from "../../src/domain/settings/Settings.ts"
+import { settings } from "../../src/domain/settings/SettingKeys.ts"
+import { valueOf } from "../../src/domain/settings/SettingsDecode.ts"
 
 const page = Fs.readFileSync(new URL("../../docs/configuration.md", import.meta.url), "utf8")
 

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { AlertGate, perMinuteMax } from "../../src/domain/AlertGate.ts"
+import { AlertGate, perMinuteMax } from "../../src/domain/operate/AlertGate.ts"
 import { describeCause } from "../../src/domain/CauseSummary.ts"
 import * as Health from "../../src/domain/Health.ts"
-import { LatencyHistogram } from "../../src/domain/LatencyHistogram.ts"
-import * as Prometheus from "../../src/domain/Prometheus.ts"
-import { Rates } from "../../src/domain/Rates.ts"
+import { LatencyHistogram } from "../../src/domain/operate/LatencyHistogram.ts"
+import * as Prometheus from "../../src/domain/operate/Prometheus.ts"
+import { Rates } from "../../src/domain/flow/Rates.ts"
 import { settingsWith } from "../support/Flow.ts"
 
 describe("LatencyHistogram", () => {

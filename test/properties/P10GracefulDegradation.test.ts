@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Data, Effect, Exit, Layer } from "effect"
 import { CallBlocked, Monitor } from "effect-pic"
 import { PicTest } from "effect-pic/testing"
-import { balanced } from "../../src/domain/Accounting.ts"
+import { balanced } from "../../src/domain/flow/Accounting.ts"
 import { type Overrides, parts } from "../../src/layers/Embedded.ts"
 import { CellAgent } from "../../src/services/CellAgent.ts"
 

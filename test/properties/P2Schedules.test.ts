@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { epochsPerSenderMax, sendersMax } from "../../src/domain/ReplayRule.ts"
-import { windowBits } from "../../src/domain/ReplayWindow.ts"
+import { epochsPerSenderMax, sendersMax } from "../../src/domain/wire/ReplayRule.ts"
+import { windowBits } from "../../src/domain/wire/ReplayWindow.ts"
 import { measureFullTable } from "../support/replay/FullTable.ts"
 import { capacity, durable, embedded, explore, faults, planted } from "../support/replay/Schedules.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { namesMax, type RateLimits, RateTable, sharedBuckets, shareDepthMs } from "../../src/domain/RateTable.ts"
+import { namesMax, type RateLimits, RateTable, sharedBuckets, shareDepthMs } from "../../src/domain/flow/RateTable.ts"
 
 /** Anything that admits calls by name and time. */
 interface Limiter {

@@ -9,9 +9,9 @@ import {
   next,
   recommendedRate,
   recommendedRateMin
-} from "../../src/domain/Backpressure.ts"
+} from "../../src/domain/flow/Backpressure.ts"
 import { clear } from "../../src/domain/BackpressureSignal.ts"
-import { signalAgeMsMax } from "../../src/domain/SamplingRate.ts"
+import { signalAgeMsMax } from "../../src/domain/flow/SamplingRate.ts"
 import * as RateLimiter from "../../src/layers/agent/RateLimiter.ts"
 import * as SamplingController from "../../src/layers/agent/SamplingController.ts"
 import { SamplingController as Sampling } from "../../src/services/SamplingController.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { BoundedQueue, type DropPolicy } from "../../src/domain/BoundedQueue.ts"
+import { BoundedQueue, type DropPolicy } from "../../src/domain/flow/BoundedQueue.ts"
 import type { Priority } from "../../src/domain/TelemetryEvent.ts"
 
 interface Item {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import type { DoctorReport } from "../../src/domain/DoctorReport.ts"
+import type { DoctorReport } from "../../src/domain/operate/DoctorReport.ts"
 import * as PicClock from "../../src/layers/agent/PicClock.ts"
 import * as PicConfig from "../../src/layers/config/PicConfig.ts"
 import * as CryptoCore from "../../src/layers/crypto/CryptoCore.ts"

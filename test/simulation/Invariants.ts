@@ -1,8 +1,8 @@
-import { type Accounting, balanced } from "../../src/domain/Accounting.ts"
-import { defaults } from "../../src/domain/Settings.ts"
+import { type Accounting, balanced } from "../../src/domain/flow/Accounting.ts"
+import { defaults } from "../../src/domain/settings/Settings.ts"
 import { evidenceSlackMs } from "../../src/layers/agent/BrainConnector.ts"
 import { FailureClass } from "../../src/domain/FailureClass.ts"
-import * as FailTable from "../../src/domain/FailTable.ts"
+import * as FailTable from "../../src/domain/decide/FailTable.ts"
 import type { Disk } from "./Store.ts"
 import { type Call, hostile, type Witness } from "./Witness.ts"
 

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import type { AuditRecord } from "../../src/domain/audit/AuditRecord.ts"
-import * as FailTable from "../../src/domain/FailTable.ts"
+import * as FailTable from "../../src/domain/decide/FailTable.ts"
 import { type Overrides, parts } from "../../src/layers/Embedded.ts"
 import * as PicConfigLayer from "../../src/layers/config/PicConfig.ts"
 import { AuditLogger } from "../../src/services/AuditLogger.ts"

@@ -1,6 +1,6 @@
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { SettingsInput } from "../../src/domain/Settings.ts"
+import type { SettingsInput } from "../../src/domain/settings/Settings.ts"
 import * as PicClock from "../../src/layers/agent/PicClock.ts"
 import * as SecureTransport from "../../src/layers/agent/SecureTransport.ts"
 import * as ReplayGuard from "../../src/layers/brain/ReplayGuard.ts"

@@ -6,7 +6,7 @@ import {
   none,
   pathLengthMax
 } from "../CallFeatures.ts"
-import { KeyedHash } from "../KeyedHash.ts"
+import { KeyedHash } from "../keys/KeyedHash.ts"
 import { entropy, readBytes } from "./BinaryForm.ts"
 import { fieldName } from "./FieldName.ts"
 import type { ObjectProbe } from "./ObjectProbe.ts"

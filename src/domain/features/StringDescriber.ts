@@ -1,5 +1,5 @@
 import { gramsMax, shapeLengthMax } from "../CallFeatures.ts"
-import type { KeyedHash } from "../KeyedHash.ts"
+import type { KeyedHash } from "../keys/KeyedHash.ts"
 import { classOf, digit, digits, letter, letters, mixed, repeat, signSymbol } from "./Symbols.ts"
 
 /** Most characters of one string that are read: of a longer one the head and the tail (its size stays exact). */

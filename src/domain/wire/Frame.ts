@@ -1,4 +1,4 @@
-import { type Direction, directionOf } from "../MacKey.ts"
+import { type Direction, directionOf } from "../keys/MacKey.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { Names } from "./Interner.ts"

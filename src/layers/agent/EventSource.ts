@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { RecentMap } from "../../domain/RecentMap.ts"
-import * as Rollout from "../../domain/Rollout.ts"
+import * as Rollout from "../../domain/decide/Rollout.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import { Alerts } from "../../services/Alerts.ts"
 import type { CallSite } from "../../services/CellAgent.ts"

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { SamplingRate } from "../../domain/SamplingRate.ts"
+import { SamplingRate } from "../../domain/flow/SamplingRate.ts"
 import { Xoshiro128 } from "../../domain/Xoshiro128.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { OwnResources } from "../../services/OwnResources.ts"

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { timestampFutureMs } from "../../domain/ReplayWindow.ts"
+import { timestampFutureMs } from "../../domain/wire/ReplayWindow.ts"
 import {
   readDecisionsBody,
   readSignalBody,

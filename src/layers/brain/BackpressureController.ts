@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Backpressure } from "../../domain/Backpressure.ts"
+import { Backpressure } from "../../domain/flow/Backpressure.ts"
 import type { BackpressureSignal } from "../../domain/BackpressureSignal.ts"
 import { BackpressureController } from "../../services/BackpressureController.ts"
 import { EventQueue } from "../../services/EventQueue.ts"

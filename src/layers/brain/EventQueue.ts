@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import { BoundedQueue } from "../../domain/BoundedQueue.ts"
+import { BoundedQueue } from "../../domain/flow/BoundedQueue.ts"
 import { EventQueue, type QueueItem } from "../../services/EventQueue.ts"
 import { OwnResources } from "../../services/OwnResources.ts"
 import { PicConfig } from "../../services/PicConfig.ts"

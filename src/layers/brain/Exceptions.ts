@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
-import { ExceptionBook } from "../../domain/ExceptionBook.ts"
+import { ExceptionBook } from "../../domain/decide/ExceptionBook.ts"
 import {
   derive,
   type Exception,
@@ -12,7 +12,7 @@ import {
   inWords,
   ownerLengthMax,
   reasonLengthMax
-} from "../../domain/Exceptions.ts"
+} from "../../domain/decide/Exceptions.ts"
 import type { Alerts } from "../../services/Alerts.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { Settings } from "../../domain/Settings.ts"
+import type { Settings } from "../../domain/settings/Settings.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicConfig } from "../../services/PicConfig.ts"

@@ -1,9 +1,9 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import { editDistance } from "../../domain/Nearest.ts"
+import { editDistance } from "../../domain/settings/Nearest.ts"
 import { escapeLine, excerpt } from "../../domain/Printable.ts"
-import { nearestVariable, sections, settingOfVariable, variablePrefix } from "../../domain/SettingKeys.ts"
-import type { Collected, Given, Refusal } from "../../domain/SettingsDecode.ts"
+import { nearestVariable, sections, settingOfVariable, variablePrefix } from "../../domain/settings/SettingKeys.ts"
+import type { Collected, Given, Refusal } from "../../domain/settings/SettingsDecode.ts"
 import { UnreadableFile } from "../../services/PicConfig.ts"
 
 /** Most parts of a variable name that are followed: the longest of ours has six. */

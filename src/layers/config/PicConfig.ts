@@ -3,9 +3,9 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { SettingsInput } from "../../domain/Settings.ts"
-import type { SettingKey } from "../../domain/SettingKeys.ts"
-import { applyChange, collect, type Refusal, resolve, type Resolved } from "../../domain/SettingsDecode.ts"
+import type { SettingsInput } from "../../domain/settings/Settings.ts"
+import type { SettingKey } from "../../domain/settings/SettingKeys.ts"
+import { applyChange, collect, type Refusal, resolve, type Resolved } from "../../domain/settings/SettingsDecode.ts"
 import {
   InvalidSetting,
   LockedSetting,

@@ -1,5 +1,5 @@
 import * as Crypto from "node:crypto"
-import { MacKey } from "../../domain/MacKey.ts"
+import { MacKey } from "../../domain/keys/MacKey.ts"
 
 /** HMAC-SHA256 (RFC 2104) block length in bytes: keys are padded to it. */
 const blockLength = 64

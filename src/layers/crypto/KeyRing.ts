@@ -1,6 +1,6 @@
 import * as Redacted from "effect/Redacted"
-import * as Keyset from "../../domain/Keyset.ts"
-import { directionOf, type MacKey, type Purpose } from "../../domain/MacKey.ts"
+import * as Keyset from "../../domain/keys/Keyset.ts"
+import { directionOf, type MacKey, type Purpose } from "../../domain/keys/MacKey.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import type { KeysetInfo, KeyState } from "../../services/KeyManager.ts"
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Keyset from "../../domain/Keyset.ts"
+import * as Keyset from "../../domain/keys/Keyset.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManagerError, KeyNotFound } from "../../services/KeyManager.ts"
 

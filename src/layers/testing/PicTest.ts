@@ -1,5 +1,5 @@
 import * as Layer from "effect/Layer"
-import type { SettingsInput } from "../../domain/Settings.ts"
+import type { SettingsInput } from "../../domain/settings/Settings.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
 import * as PicClock from "../agent/PicClock.ts"
 import * as PicConfig from "../config/PicConfig.ts"

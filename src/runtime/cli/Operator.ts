@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { OperatorCommand } from "../../domain/OperatorProtocol.ts"
+import type { OperatorCommand } from "../../domain/operate/OperatorProtocol.ts"
 import * as OperatorClient from "../operator/OperatorClient.ts"
 import { socketPath } from "../operator/OperatorSocket.ts"
 import { type ConfigFlags, exists, loadConfig } from "./Common.ts"

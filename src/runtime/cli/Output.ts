@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { isoTime } from "../../domain/AuditExport.ts"
+import { isoTime } from "../../domain/audit/AuditExport.ts"
 import { escapeLine, escapeText } from "../../domain/Printable.ts"
 
 /** Where a command writes: results to `out`, everything else to `err`. Both wait until the text is taken. */

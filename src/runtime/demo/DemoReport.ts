@@ -1,4 +1,4 @@
-import * as Accounting from "../../domain/Accounting.ts"
+import * as Accounting from "../../domain/flow/Accounting.ts"
 import type { Kind } from "./DemoData.ts"
 import type { StageResult } from "./Stage.ts"
 

@@ -9,7 +9,7 @@ import { SamplingController } from "../../services/SamplingController.ts"
 import { TelemetryGenerator } from "../../services/TelemetryGenerator.ts"
 import { TraceStore } from "../../services/TraceStore.ts"
 import { DecisionEngine } from "../../services/DecisionEngine.ts"
-import { canaryFunction } from "../../domain/DoctorReport.ts"
+import { canaryFunction } from "../../domain/operate/DoctorReport.ts"
 import { clear } from "../../domain/BackpressureSignal.ts"
 import { attackArguments, canaryArguments, canaryEvent, firstOf, probe, unless } from "./Probe.ts"
 

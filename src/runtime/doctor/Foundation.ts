@@ -6,8 +6,8 @@ import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { StateStore } from "../../services/StateStore.ts"
-import { settings as known } from "../../domain/SettingKeys.ts"
-import { valueOf } from "../../domain/SettingsDecode.ts"
+import { settings as known } from "../../domain/settings/SettingKeys.ts"
+import { valueOf } from "../../domain/settings/SettingsDecode.ts"
 import { firstOf, probe, unless } from "./Probe.ts"
 
 const text = new TextEncoder()

@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { canaryFunction, type Hop } from "../../domain/DoctorReport.ts"
+import { canaryFunction, type Hop } from "../../domain/operate/DoctorReport.ts"
 import { escapeLine, excerpt } from "../../domain/Printable.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"

@@ -3,17 +3,17 @@ import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { AuditBody, AuditKind } from "../../domain/audit/AuditRecord.ts"
-import { isoTime } from "../../domain/AuditExport.ts"
-import { type Exception, inWords } from "../../domain/Exceptions.ts"
+import { isoTime } from "../../domain/audit/AuditExport.ts"
+import { type Exception, inWords } from "../../domain/decide/Exceptions.ts"
 import {
   type ExceptionInfo,
   type OperatorCommand,
   type OperatorReply,
   weakeningSecondsDefault
-} from "../../domain/OperatorProtocol.ts"
-import type { Watched } from "../../domain/RunningChange.ts"
-import { settings as knownSettings } from "../../domain/SettingKeys.ts"
-import { valueOf } from "../../domain/SettingsDecode.ts"
+} from "../../domain/operate/OperatorProtocol.ts"
+import type { Watched } from "../../domain/settings/RunningChange.ts"
+import { settings as knownSettings } from "../../domain/settings/SettingKeys.ts"
+import { valueOf } from "../../domain/settings/SettingsDecode.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { BaselineProfiler } from "../../services/BaselineProfiler.ts"
 import { BrainCore } from "../../services/BrainCore.ts"

@@ -14,7 +14,7 @@ import {
   type OperatorReply,
   protocolVersion,
   replyBytesMax
-} from "../../domain/OperatorProtocol.ts"
+} from "../../domain/operate/OperatorProtocol.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 

@@ -16,7 +16,7 @@ import {
   protocolVersion,
   replyBytesMax,
   requestBytesMax
-} from "../../domain/OperatorProtocol.ts"
+} from "../../domain/operate/OperatorProtocol.ts"
 import { Alerts } from "../../services/Alerts.ts"
 import { AuditLogger } from "../../services/AuditLogger.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"

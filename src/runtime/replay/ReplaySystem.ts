@@ -1,6 +1,6 @@
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { defaults, durationMsMax, type Settings, type SettingsInput } from "../../domain/Settings.ts"
+import { defaults, durationMsMax, type Settings, type SettingsInput } from "../../domain/settings/Settings.ts"
 import * as PicClock from "../../layers/agent/PicClock.ts"
 import * as TelemetryGenerator from "../../layers/agent/TelemetryGenerator.ts"
 import * as PicConfig from "../../layers/config/PicConfig.ts"

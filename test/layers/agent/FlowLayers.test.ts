@@ -15,8 +15,8 @@ import { PicMetrics } from "../../../src/services/PicMetrics.ts"
 import { RateLimiter as Limiter } from "../../../src/services/RateLimiter.ts"
 import { SamplingController as Sampling } from "../../../src/services/SamplingController.ts"
 import { SecurityViolation } from "../../../src/services/SecureTransport.ts"
-import { OwnUsage } from "../../../src/domain/OwnUsage.ts"
-import type { SettingsInput } from "../../../src/domain/Settings.ts"
+import { OwnUsage } from "../../../src/domain/flow/OwnUsage.ts"
+import type { SettingsInput } from "../../../src/domain/settings/Settings.ts"
 import { cryptoLayer, makeConfig, makeEvent, makeWitness, observability } from "../../support/Flow.ts"
 
 const setup = (settings: SettingsInput = {}, witnessLayer = makeWitness()) => {

@@ -4,7 +4,7 @@ import { decodeProof, encodeProof, verifyProof } from "../../../src/domain/audit
 import { checkpointBytes } from "../../../src/domain/audit/HeadSigning.ts"
 import { InclusionProver, MerkleTree } from "../../../src/domain/audit/MerkleTree.ts"
 import { encodeRecord } from "../../../src/domain/audit/RecordBytes.ts"
-import { toObject } from "../../../src/domain/AuditExport.ts"
+import { toObject } from "../../../src/domain/audit/AuditExport.ts"
 import * as AuditLoggerLayer from "../../../src/layers/brain/AuditLogger.ts"
 import { makeSigner, sha256 } from "../../../src/layers/store/AuditSigner.ts"
 import * as Stores from "../../../src/layers/store/AuditStore.ts"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { defaults } from "../../../src/domain/Settings.ts"
+import { defaults } from "../../../src/domain/settings/Settings.ts"
 import * as AnomalyDetectorLayer from "../../../src/layers/brain/AnomalyDetector.ts"
 import * as BaselineProfilerLayer from "../../../src/layers/brain/BaselineProfiler.ts"
 import { AnomalyDetector } from "../../../src/services/AnomalyDetector.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as CryptoCore from "../../../src/layers/crypto/CryptoCore.ts"
 import * as HmacSha256 from "../../../src/layers/crypto/HmacSha256.ts"
 import * as SeededCrypto from "../../../src/layers/testing/SeededCrypto.ts"
-import { MacKey } from "../../../src/domain/MacKey.ts"
+import { MacKey } from "../../../src/domain/keys/MacKey.ts"
 import { suite } from "../../contract/CryptoCore.ts"
 
 suite("prepared pads", CryptoCore.layer)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { MacKey } from "../../../src/domain/MacKey.ts"
+import type { MacKey } from "../../../src/domain/keys/MacKey.ts"
 import { keyRefusals } from "../../support/keys/KeyNode.ts"
 import { revokeUnderLoad, rotateUnderLoad } from "../../support/keys/RotationLoad.ts"
 import { temporaryDirectory } from "../store/Setup.ts"

@@ -6,7 +6,7 @@ import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import * as KeysetDocument from "../../../src/domain/KeysetDocument.ts"
+import * as KeysetDocument from "../../../src/domain/keys/KeysetDocument.ts"
 import type { SeededRandom } from "../Seeded.ts"
 import { openNode } from "./KeyNode.ts"
 

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { MacKey } from "../../../src/domain/MacKey.ts"
+import type { MacKey } from "../../../src/domain/keys/MacKey.ts"
 import { makeRandom } from "../Seeded.ts"
 import { addVerdicts, type KeyNode, messageSeconds, openNode, type Verdicts } from "./KeyNode.ts"
 import { startPeer } from "./Peer.ts"

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { epochsPerSenderMax, ReplayRule, sendersMax } from "../../../src/domain/ReplayRule.ts"
+import { epochsPerSenderMax, ReplayRule, sendersMax } from "../../../src/domain/wire/ReplayRule.ts"
 import { nonceLength, NonceSequence } from "../../../src/domain/wire/Nonce.ts"
 import { makeRandom } from "../Seeded.ts"
 import { pastMs } from "./Schedules.ts"

@@ -1,5 +1,5 @@
-import { ReplayRule } from "../../../src/domain/ReplayRule.ts"
-import { timestampFutureMs } from "../../../src/domain/ReplayWindow.ts"
+import { ReplayRule } from "../../../src/domain/wire/ReplayRule.ts"
+import { timestampFutureMs } from "../../../src/domain/wire/ReplayWindow.ts"
 import { nonceLength } from "../../../src/domain/wire/Nonce.ts"
 import { makeRandom, type SeededRandom } from "../Seeded.ts"
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Accounting from "../../../domain/Accounting.ts"
+import * as Accounting from "../../../domain/flow/Accounting.ts"
 import { AuditLogger } from "../../../services/AuditLogger.ts"
 import { CellAgent } from "../../../services/CellAgent.ts"
 import { ShopClient } from "../ShopClient.ts"
