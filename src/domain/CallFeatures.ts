@@ -43,7 +43,7 @@ export const pathLengthMax = 128
  * What leaves the agent about one argument value: its kind, size and form, never its content.
  *
  * `shape` keeps punctuation and replaces runs of letters by `a`, of digits by `0`, of both by `w`; `mask` and `value`
- * are keyed 32-bit hashes (0: none); `magnitude` is a number rounded to about four significant digits, 0 for other
+ * are keyed 32-bit hashes (0: none), of the lengths of the runs (of an array: of its length) and of the whole value; `magnitude` is a number rounded to about four significant digits, 0 for other
  * types; `grams` are keyed 16-bit buckets of character 3-grams, sorted, so that their order reveals nothing.
  */
 export const ArgumentFeatures = Schema.Struct({

@@ -12,15 +12,21 @@ import { learnShape, shapeSurprise } from "./ShapeModel.ts"
 import { fitTails, pushScores, tailAbove, type TailPriors, tailsFit } from "./TailSample.ts"
 import { TopFive } from "./TopFive.ts"
 
-/** A type that an argument never had counts as a tenth of a call: types change with deployments, not with traffic. */
-const typePrior = 0.1
+/**
+ * What a type that an argument never had counts as, in calls: types change with deployments, not with traffic, and one
+ * new type must not drown in the surprise that texts of ordinary traffic hold every day.
+ */
+const typePrior = 0.001
 /**
  * Of shape surprise and mean gram surprise (nats): the usual mean excess, about one symbol in fifty and one gram in two,
  * and the smallest that counts.
  */
 const priors: TailPriors = { scale: [4, 0.7], scaleMin: [1, 0.3] }
-/** The smallest mean excess of sizes and magnitudes that counts (log scale). */
-const rangeScaleMin = 0.5
+/**
+ * The smallest mean excess of sizes and magnitudes that counts (log scale): a quantity that ends where it is known to end
+ * (a percentage, an age, a coordinate) has hardly any excess, and still may pass what was seen by a little.
+ */
+const rangeScaleMin = 0.15
 /**
  * Decades taken from the evidence of sizes and magnitudes: records happen to honest callers all the time, so among the
  * parts that share the false-positive budget these get a tenth (a weighted Bonferroni split: Holm 1979).
@@ -112,7 +118,8 @@ export class ArgumentModel {
   learn(value: ArgumentFeatures): void {
     this.#learnType(typeCode(value))
     if (value.type === "string") this.#learnText(value)
-    else if (value.shape !== "") this.#learnValue(masks, Layout.masks, formOf(value))
+    const form = formOf(value)
+    if (form !== 0) this.#learnValue(masks, Layout.masks, form)
     if (value.value !== 0) this.#learnValue(values, Layout.values, value.value)
     const learning = this.#word(Layout.frozen) === 0
     if (hasSize(value) || value.size !== 0 || this.#word(Layout.sizeCount) > 0) {
@@ -133,7 +140,6 @@ export class ArgumentModel {
     const { at, words } = this.#record
     learnShape(this.#table, saltOf(this.#index, shapes), words, at + Layout.shape, value.shape)
     learnGrams(this.#table, saltOf(this.#index, grams), words, at + Layout.grams, value.grams)
-    if (value.mask !== 0) this.#learnValue(masks, Layout.masks, value.mask)
   }
 
   #learnValue(model: number, at: number, hash: number): void {
@@ -191,7 +197,7 @@ export class ArgumentModel {
     }
     if (known === 0) return most
     if (value.type === "string") most = Math.max(most, this.#text(value, findings))
-    const form = value.type === "string" ? value.mask : value.shape === "" ? 0 : formOf(value)
+    const form = formOf(value)
     if (form !== 0) {
       const mask = this.#novelty(masks, Layout.masks, form)
       if (mask > most) most = mask
@@ -309,8 +315,12 @@ export class ArgumentModel {
   }
 }
 
-/** A number or a date has few forms (negative, with a fraction, not a number): a form is a format. */
+/**
+ * The format of a value; 0: it has none. A number or a date has few forms (negative, with a fraction, not a number), each
+ * of which is a format.
+ */
 const formOf = (value: ArgumentFeatures): number => {
+  if (value.mask !== 0 || value.shape === "" || value.type === "string") return value.mask
   let form = value.shape.length
   for (let i = 0; i < value.shape.length; i++) form = (form << 8) | value.shape.charCodeAt(i)
   return form

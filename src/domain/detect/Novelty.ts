@@ -2,11 +2,14 @@ import { type CountTable, saltedKey } from "./CountTable.ts"
 
 /** Words of a model's record: values learned, the share of new ones (a float), distinct ones. */
 export const noveltyWords = 3
-/** Calls over which the share of new values is averaged. */
+/** Calls over which the share of new values is averaged, and the newest part of fewer that counts. */
 const horizon = 1024
+const newest = 4
 /** Share of new values above which a set is open, and its values are no longer kept. */
 const openShare = 0.4
 const openAfter = 32
+/** What a new value counts as where none was new of late, in calls: a set that code closes gets no new ones from traffic. */
+const prior = 0.1
 /** Most distinct values of a closed set. */
 const distinctMax = 1024
 
@@ -33,7 +36,8 @@ export const learnValue = (
   if (open(record, floats, at)) return
   const fresh = table.add(saltedKey(salt, hash), 1) === 0
   if (fresh) record[at + 2] = record[at + 2]! + 1
-  floats[at + 1] = floats[at + 1]! + ((fresh ? 1 : 0) - floats[at + 1]!) / Math.min(count, horizon)
+  floats[at + 1] = floats[at + 1]! +
+    ((fresh ? 1 : 0) - floats[at + 1]!) / Math.min(Math.max(1, count / newest), horizon)
 }
 
 /** Decades of evidence in a value: 0 for one seen before. */
@@ -47,7 +51,7 @@ export const novelty = (
 ): number => {
   const count = record[at]!
   if (count === 0 || open(record, floats, at) || table.get(saltedKey(salt, hash)) > 0) return 0
-  return -Math.log10(Math.min(1, Math.max(floats[at + 1]!, 0.5 / Math.min(count, horizon))))
+  return -Math.log10(Math.min(1, Math.max(floats[at + 1]!, prior / Math.min(count, horizon))))
 }
 
 /** Distinct values learned while the set was closed. */

@@ -10,12 +10,16 @@ import { type Findings, placeName } from "./Findings.ts"
 const pathsMax = 64
 /** Most different numbers of arguments that are counted. */
 const aritiesMax = 16
-/** What a structure never seen counts as, in calls: structure comes from code, so a new one is strong evidence. */
-const prior = 0.1
+/**
+ * What a structure never seen counts as, in calls: structure comes from code, so a new one is strong evidence, and must
+ * not drown in the surprise that texts of ordinary traffic hold every day.
+ */
+const prior = 0.001
 /** Paths from which on they are found by a map: a few are found faster, and kept smaller, in a list. */
 const mappedFrom = 8
-/** Calls over which the share of calls with a new path is averaged. */
+/** Calls over which the share of calls with a new path is averaged, and the newest part of fewer that counts. */
 const horizon = 1024
+const newest = 4
 /** Share of calls that must have a path before its absence says anything. */
 const usual = 0.98
 
@@ -109,7 +113,9 @@ export class StructureModel {
       }
       entry.model.learn(value)
     }
-    this.#newShare += (fresh - this.#newShare) / Math.min(this.#count, horizon)
+    // In the first call everything is new, which says nothing about those that follow.
+    if (this.#count === 1) return
+    this.#newShare += (fresh - this.#newShare) / Math.min(Math.max(1, this.#count / newest), horizon)
   }
 
   freeze(): void {

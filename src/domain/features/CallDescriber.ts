@@ -250,7 +250,8 @@ export class CallDescriber {
       return
     }
     const at = this.#found.length
-    this.#found.push(describeForm(path, type, Math.min(size, sizeMax)))
+    const form = describeForm(path, type, Math.min(size, sizeMax))
+    this.#found.push(type === "object" ? form : { ...form, mask: this.#hash.pair(size, 3) || 1 })
     if (type === "object") {
       size = Object.keys(value).length
       this.#found[at] = describeForm(path, type, Math.min(size, sizeMax))

@@ -1,6 +1,18 @@
 import { gramsMax, shapeLengthMax } from "../CallFeatures.ts"
 import type { KeyedHash } from "../keys/KeyedHash.ts"
-import { classOf, digit, digits, letter, letters, mixed, repeat, signSymbol } from "./Symbols.ts"
+import {
+  classOf,
+  confusable,
+  digit,
+  digits,
+  letter,
+  letters,
+  lookalikesFrom,
+  mixed,
+  mixesScripts,
+  repeat,
+  signSymbol
+} from "./Symbols.ts"
 
 /** Most characters of one string that are read: of a longer one the head and the tail (its size stays exact). */
 export const charactersMax = 8192
@@ -70,6 +82,7 @@ export class StringDescriber {
       const code = text.charCodeAt(i)
       let kind = classOf(text, i, code)
       const start = i
+      let bits = code
       let symbol: number
       if (kind === 0) {
         symbol = signSymbol(code)
@@ -82,29 +95,26 @@ export class StringDescriber {
         if (runCount < maskRunsMax) runs[runCount++] = (symbol << 8) | Math.min(i - start, runMax)
       } else {
         symbol = kind === 1 ? letters : digits
-        let runStart = i
         i++
         while (i < length) {
-          const next = classOf(text, i, text.charCodeAt(i))
+          const letterOrDigit = text.charCodeAt(i)
+          const next = classOf(text, i, letterOrDigit)
           if (next !== kind) {
-            if (runCount < maskRunsMax) runs[runCount++] = (kind << 16) | Math.min(i - runStart, runMax)
             if (next === 0) break
             symbol = mixed
-            kind = next
-            runStart = i
           }
+          bits |= letterOrDigit
           i++
         }
-        if (i === length && runCount < maskRunsMax) runs[runCount++] = (kind << 16) | Math.min(i - runStart, runMax)
+        if (runCount < maskRunsMax) runs[runCount++] = (1 << 16) | Math.min(i - start, runMax)
         if (i - start === 1) symbol = kind === 1 ? letter : digit
       }
+      if (bits >= lookalikesFrom && mixesScripts(text, start, i)) symbol = confusable
       symbols[count++] = symbol
       hash = Math.imul(hash ^ symbol, 0x01000193)
-      if (kind === 0) {
-        for (let marks = repeatMarks(i - start); marks > 0; marks--) {
-          symbols[count++] = repeat
-          hash = Math.imul(hash ^ repeat, 0x01000193)
-        }
+      for (let marks = kind === 0 ? repeatMarks(i - start) : lengthMarks(i - start); marks > 0; marks--) {
+        symbols[count++] = repeat
+        hash = Math.imul(hash ^ repeat, 0x01000193)
       }
     }
     this.form.mask = this.#hash.words(runs, runCount) || 1
@@ -183,6 +193,9 @@ export class StringDescriber {
 
 /** How a run of one sign is marked: not, for two, for a few, for many. */
 const repeatMarks = (length: number): number => length < 2 ? 0 : length < 3 ? 1 : length < 8 ? 2 : 3
+
+/** How a run of letters and digits is marked: longer than any word, longer than any code. */
+const lengthMarks = (length: number): number => length < 48 ? 0 : length < 256 ? 1 : 2
 
 /** Sorts, removes duplicates; of too many keeps the smallest buckets, a sample that the key makes unpredictable. */
 const sortedDistinct = (buckets: Uint16Array, count: number): ReadonlyArray<number> => {

@@ -5,7 +5,7 @@
 
 /**
  * Symbols: a run of letters, of digits, of both; a single letter or digit, which in formats (`5-b`, `s/n`) is not a
- * word; a character outside ASCII that is neither; the repeat mark `×`.
+ * word; a character outside ASCII that is neither; the repeat mark `×`; a word of look-alike scripts, `±`.
  */
 export const letters = 0x61
 export const letter = 0x62
@@ -14,6 +14,8 @@ export const digit = 0x31
 export const mixed = 0x77
 export const foreign = 0xa4
 export const repeat = 0xd7
+/** A word in which Latin letters stand beside letters of a script that has the same ones: `pаypal` with a Cyrillic `а`. */
+export const confusable = 0xb1
 /** Stands for every control character but tab, line feed and carriage return, which keep their own code. */
 export const control = 0x01
 
@@ -50,6 +52,27 @@ export const classOf = (text: string, index: number, code: number): number => {
   return letterPattern.test(character) ? 1 : digitPattern.test(character) ? 2 : 0
 }
 
+/** No letter below this looks like one of ASCII without being an accented form of it. */
+export const lookalikesFrom = 0x370
+/** Greek, Cyrillic, Armenian; Cherokee; the letters of full width. */
+const lookalike = (code: number): boolean =>
+  code >= lookalikesFrom && code < 0x590 || code >= 0x13a0 && code < 0x1400 || code >= 0xff21 && code < 0xff5b
+
+/**
+ * True where a run mixes Latin letters with those of a script full of look-alikes: no language writes words so, who wants
+ * a name to pass for another does (Unicode Technical Standard 39, "mixed-script confusables").
+ */
+export const mixesScripts = (text: string, from: number, to: number): boolean => {
+  let latin = false
+  let other = false
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 128) latin ||= ascii[code] === 1
+    else other ||= lookalike(code)
+  }
+  return latin && other
+}
+
 /** The symbol of a sign: itself in ASCII, one class for the other control characters, one for everything foreign. */
 export const signSymbol = (code: number): number =>
   code >= 128
@@ -75,6 +98,8 @@ export const symbolName = (symbol: number): string => {
       return "a sign outside ASCII"
     case repeat:
       return "a repeat"
+    case confusable:
+      return "a word of mixed scripts"
     case control:
       return "a control character"
     case 9:

@@ -35,6 +35,28 @@ describe("CallDescriber", () => {
     expect(shape("a..........b")).toBe("b.×××b")
   })
 
+  it("marks what is longer than any word or code", () => {
+    expect(shape("a".repeat(47))).toBe("a")
+    expect(shape("a".repeat(48))).toBe("a×")
+    expect(shape("0".repeat(400))).toBe("0××")
+    expect(shape(`x=${"Zm9vYmFy".repeat(8)}`)).toBe("b=w×")
+  })
+
+  it("sees a word of mixed scripts, and none where a language writes so", () => {
+    expect(shape("p\u0430ypal.com")).toBe("±.a")
+    expect(shape("user-\uff21dmin")).toBe("a-±")
+    expect(shape("Müller Ωμέγα Привет 東京tower")).toBe("a a a a")
+  })
+
+  it("keeps the length of random codes in the mask, whatever letters and digits they are of", () => {
+    const mask = (value: unknown) => call(value).arguments[0]?.mask
+    expect(mask("7baff009-a99f-4244")).toBe(mask("aaaaaaaa-1111-0f0f"))
+    expect(mask("7baff009-a99f-4244")).not.toBe(mask("7baff009-a99f-424"))
+    expect(mask([1, 2, 3])).toBe(mask([4, 5, 6]))
+    expect(mask([1, 2, 3])).not.toBe(mask([4, 5]))
+    expect(mask({ a: 1 })).toBe(0)
+  })
+
   it("tells formats apart by their mask, and only there", () => {
     const [first, second, third] = [call("22639557j"), call("83497200r"), call("8349720r")].map((c) => c.arguments[0])
     expect(first?.mask).toBe(second?.mask)
