@@ -21,7 +21,7 @@ const timesMax = 24
 describe("audit under torture: system calls that fail", () => {
   it("each system call that touches the log fails or kills, at each time it is made", () => {
     if (!canTrace()) return print("faults skipped: strace is not installed, or tracing is not permitted here")
-    const total = { quiet: 0, failed: 0, killed: 0 }
+    const total = { quiet: 0, healed: 0, failed: 0, killed: 0 }
     for (const { file, names } of calls) {
       for (const call of names) {
         for (const effect of effects) {
@@ -29,7 +29,7 @@ describe("audit under torture: system calls that fail", () => {
           const log = openLog(directory)
           log.open()
           log.close()
-          const seen = { quiet: 0, failed: 0, killed: 0 }
+          const seen = { quiet: 0, healed: 0, failed: 0, killed: 0 }
           try {
             for (let nth = 1; nth <= timesMax && seen.quiet < 4; nth++) {
               const { end, wrong } = runWithFault(directory, { file, call, effect, nth })

@@ -4,6 +4,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { anchorTree, type AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
 import type { AuditCheckpoint, AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
+import { carryToBytes } from "../../domain/audit/Carry.ts"
 import { type ChainEntry, sealRecord } from "../../domain/audit/Chain.ts"
 import type { StoredRecord } from "../../domain/audit/Frames.ts"
 import {
@@ -14,11 +15,18 @@ import {
   headMacBytes
 } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
-import { genesisHash, logIdLength, sameBytes } from "../../domain/audit/RecordBytes.ts"
+import { genesisHash, logIdLength, recordMacBytes, sameBytes } from "../../domain/audit/RecordBytes.ts"
 import { type AuditSecret, type AuditSigner, makeSigner, sha256 } from "./AuditSigner.ts"
 import { AuditTable, format, schema, type Tail } from "./AuditTable.ts"
-import { HeadFile } from "./HeadFile.ts"
-import { beginImmediate, openSqlite, openSqliteReadOnly, Refused, type SqliteFileOptions } from "./SqliteFile.ts"
+import { type Carry, carryBytesMax, HeadFile } from "./HeadFile.ts"
+import {
+  beginImmediate,
+  Locked,
+  openSqlite,
+  openSqliteReadOnly,
+  Refused,
+  type SqliteFileOptions
+} from "./SqliteFile.ts"
 
 /** Where a log lies. `sync` is fdatasync; a test may make it fail. */
 export interface AuditFileOptions {
@@ -68,27 +76,41 @@ export class AuditFile {
     this.#open()
   }
 
-  /** Writes a group in one transaction and moves the head over it; everything is durable when it returns. */
-  append(entries: ReadonlyArray<ChainEntry>, now: number): ReadonlyArray<AuditRecord> {
+  /**
+   * Writes a group in one transaction and moves the head over it; everything is durable when it returns.
+   *
+   * A small group is durable as soon as the head that carries it is: `acknowledge` hears so before the log has been synced
+   * as well. Where that fails, or the process dies first, the next append brings the group from the head into the log.
+   */
+  append(
+    entries: ReadonlyArray<ChainEntry>,
+    now: number,
+    acknowledge: (records: ReadonlyArray<AuditRecord>) => void = () => undefined
+  ): ReadonlyArray<AuditRecord> {
     const signer = this.#signer
     if (signer === undefined) throw new Refused("no audit key was given")
     const opened = this.#open()
     const { db, table } = opened
-    this.#lock(db)
+    let durable = false
+    let records: ReadonlyArray<AuditRecord> = []
     try {
-      const tail = table.tail()
-      this.#checkAgainstHead(tail, signer)
-      const records = this.#seal(tail, entries, signer)
+      const tail = this.#begin(opened, signer)
+      records = this.#seal(tail, entries, signer)
       const end = table.insert(tail, records)
+      const bytes = carryToBytes(records, carryBytesMax)
+      if (bytes !== undefined) {
+        this.#writeHead(table.log, end, signer, now, false, { records, bytes })
+        durable = true
+        acknowledge(records)
+      }
       db.exec("COMMIT")
       if (records.length > 0) table.remember(end)
-      this.#coverByHead(opened, signer, now, false)
-      return records
+      if (!durable) this.#coverByHead(opened, signer, now, false)
     } catch (error) {
-      this.close()
-      this.#poisoned = true
-      throw error
+      this.#poison(error)
+      if (!durable) throw error
     }
+    return records
   }
 
   /** Signs a checkpoint over the whole log, where the last one is behind. */
@@ -98,8 +120,7 @@ export class AuditFile {
     try {
       this.#coverByHead(this.#open(), this.#signer, now, true)
     } catch (error) {
-      this.close()
-      this.#poisoned = true
+      this.#poison(error)
       throw error
     }
   }
@@ -124,30 +145,84 @@ export class AuditFile {
       table.retire(anchor)
       db.exec("COMMIT")
     } catch (error) {
-      this.close()
-      this.#poisoned = true
+      this.#poison(error)
       throw error
     }
   }
 
-  /** Records from `fromSeq` on, at most `limit`, exactly as stored. */
+  /** Records from `fromSeq` on, at most `limit`, exactly as stored; at the end those that the head carries. */
   read(fromSeq: number, limit: number): ReadonlyArray<StoredRecord> {
-    return this.#open().table.read(fromSeq, limit)
+    const { table } = this.#open()
+    // The head first: what it no longer carries is in the log already.
+    const carried = this.#head.carried()
+    const records = table.read(fromSeq, limit)
+    const next = (records.at(-1)?.seq ?? fromSeq - 1) + 1
+    const from = carried.findIndex(({ seq }) => seq === next)
+    return from < 0 ? records : [...records, ...carried.slice(from, from + limit - records.length)]
   }
 
   lastSeq(): number {
-    return this.#open().table.lastSeq()
+    const { table } = this.#open()
+    const [first, ...more] = this.#head.carried()
+    const last = table.lastSeq()
+    return first === undefined || first.seq > last + 1 ? last : Math.max(last, first.seq + more.length)
   }
 
   heads(): ReadonlyArray<AuditHead> {
     return this.#head.read()
   }
 
+  /**
+   * Notes that the log has what the head carries, if it does. For when there is nothing to do, and before closing: every
+   * note makes the next sync write a page more.
+   */
+  rest(): void {
+    const opened = this.#opened
+    if (opened === undefined || this.#options.readOnly) return
+    try {
+      this.#head.note(opened.table.knownSeq())
+    } catch (error) {
+      this.#poison(error)
+    }
+  }
+
   close(): void {
+    if (!this.#poisoned) this.rest()
     this.#head.close()
     const db = this.#opened?.db
     this.#opened = undefined
     db?.close()
+  }
+
+  /** Closes for good what a failed commit or sync has left in doubt. A lock that others hold leaves nothing in doubt. */
+  #poison(error: unknown): void {
+    if (error instanceof Locked) return
+    this.#poisoned = true
+    this.close()
+  }
+
+  /** Takes the write lock and answers the end of the log, once everything that the head covers is in it. */
+  #begin(opened: Opened, signer: AuditSigner): Tail {
+    const { db, table } = opened
+    this.#lock(db)
+    const tail = table.tail()
+    const missing = this.#head.carried().filter(({ seq }) => seq > tail.seq)
+    if (missing.length === 0 || !this.#follow(missing, tail, signer)) {
+      this.#checkAgainstHead(tail, signer)
+      return tail
+    }
+    // In a transaction of its own: only what is in the log may be covered by a head that does not carry it.
+    const end = table.insert(tail, missing)
+    db.exec("COMMIT")
+    table.remember(end)
+    return this.#begin(opened, signer)
+  }
+
+  /** Whether carried records are what comes after the end of this log, as far as the key of now can tell. */
+  #follow(records: ReadonlyArray<AuditRecord>, tail: Tail, { id, mac }: AuditSigner): boolean {
+    const [first] = records
+    return first?.seq === tail.seq + 1 && sameBytes(first.prevHash, tail.hash) &&
+      records.every((record) => record.keyId !== id || sameBytes(mac(recordMacBytes(record.hash)), record.mac))
   }
 
   #lock(db: DatabaseSync): void {
@@ -233,16 +308,15 @@ export class AuditFile {
   }
 
   /** Under the write lock, so that heads of several processes never overtake each other. Covers the end as it is now. */
-  #coverByHead({ db, table }: Opened, signer: AuditSigner, now: number, renew: boolean): void {
-    this.#lock(db)
-    this.#writeHead(table.log, table.tail(), signer, now, renew)
-    db.exec("ROLLBACK")
+  #coverByHead(opened: Opened, signer: AuditSigner, now: number, renew: boolean): void {
+    this.#writeHead(opened.table.log, this.#begin(opened, signer), signer, now, renew)
+    opened.db.exec("ROLLBACK")
   }
 
-  #writeHead(log: Uint8Array, tail: Tail, signer: AuditSigner, now: number, renew: boolean): void {
+  #writeHead(log: Uint8Array, tail: Tail, signer: AuditSigner, now: number, renew: boolean, carry?: Carry): void {
     const checkpoint = this.#checkpointFor(log, tail, signer, now, renew)
     const content = { log, seq: tail.seq, time: now, hash: tail.hash, checkpoint, keyId: signer.id }
-    this.#head.write({ ...content, mac: signer.mac(headMacBytes(content)) }, this.#sync)
+    this.#head.write({ ...content, mac: signer.mac(headMacBytes(content)) }, this.#sync, carry)
   }
 
   /** The last checkpoint while it is recent enough, else a new one: a signature costs more than the rest of a record. */

@@ -16,17 +16,23 @@ export type AuditRequest =
   | { readonly op: "retire"; readonly anchor: AuditAnchor }
   | { readonly op: "closeAudit" }
 
-/** Answers requests about the log of these files; they are opened when first needed. */
+/**
+ * Answers requests about the log of these files, or has answered by `reply`; they are opened when first needed. `rest` is
+ * for when there is nothing to answer.
+ */
 export const auditHandler = (options: AuditFileOptions) => {
   const file = new AuditFile(options)
-  return (request: AuditRequest): unknown => {
+  const answer = (request: AuditRequest, reply: (value: unknown) => void): unknown => {
     switch (request.op) {
       case "secret":
         return file.useSecret(request.secret)
       case "open":
         return file.open()
       case "append":
-        return packSeals(file.append(unpackEntries(request.entries), request.now))
+        // The answer goes as soon as it is true; what is left to do is done while the caller goes on.
+        return packSeals(
+          file.append(unpackEntries(request.entries), request.now, (records) => reply(packSeals(records)))
+        )
       case "read":
         return packRecords(file.read(request.fromSeq, request.limit))
       case "checkpoint":
@@ -43,4 +49,5 @@ export const auditHandler = (options: AuditFileOptions) => {
         return file.close()
     }
   }
+  return { answer, rest: () => file.rest() }
 }

@@ -137,6 +137,11 @@ export class AuditTable {
     return { seq: tree.size, hash: records.at(-1)?.hash ?? genesisHash(sha256, this.log), tree }
   }
 
+  /** The last record that is known to be committed. */
+  knownSeq(): number {
+    return this.#known?.seq ?? 0
+  }
+
   /** Remembers an end that was committed. */
   remember(tail: Tail): void {
     this.#known = tail

@@ -23,18 +23,22 @@ export type StorageRequest =
 const handler = (options: StorageOptions) => {
   const audit = auditHandler(options.audit)
   const state = stateHandler(options.state)
-  return (message: StorageRequest): unknown => {
+  const answer = (message: StorageRequest, reply: (value: unknown) => void): unknown => {
     switch (message.store) {
       case "audit":
-        return audit(message.request)
+        return audit.answer(message.request, reply)
       case "state":
         return state(message.request)
       case "close": {
-        audit({ op: "closeAudit" })
+        audit.answer({ op: "closeAudit" }, reply)
         return state({ op: "closeState" })
       }
     }
   }
+  return { answer, rest: audit.rest }
 }
 
-if (parentPort !== null) serve(parentPort, handler(workerData as StorageOptions))
+if (parentPort !== null) {
+  const { answer, rest } = handler(workerData as StorageOptions)
+  serve(parentPort, answer, rest)
+}

@@ -33,16 +33,27 @@ interface Message<Request> {
   readonly request: Request
 }
 
-/** Answers the requests that arrive at a port, one after the other, in order. */
-export const serve = <Request>(port: MessagePort, handle: (request: Request) => unknown): void => {
+/**
+ * Answers the requests that arrive at a port, one after the other, in order: with what `handle` returns or throws, or with
+ * what it gave to `reply` before it was done. `rest` is called when there is nothing more to answer, and must not throw.
+ */
+export const serve = <Request>(
+  port: MessagePort,
+  handle: (request: Request, reply: (value: unknown) => void) => unknown,
+  rest: () => void = () => undefined
+): void => {
   const answer = ({ id, request }: Message<Request>) => {
-    let reply: ThreadReply
-    try {
-      reply = { id, ok: true, value: handle(request) }
-    } catch (error) {
-      reply = failure(id, error)
+    let answered = false
+    const post = (reply: ThreadReply) => {
+      if (!answered) port.postMessage(reply, [])
+      answered = true
     }
-    port.postMessage(reply, [])
+    try {
+      const value = handle(request, (early) => post({ id, ok: true, value: early }))
+      post({ id, ok: true, value })
+    } catch (error) {
+      post(failure(id, error))
+    }
   }
   port.on("message", (first: Message<Request>) => {
     answer(first)
@@ -52,5 +63,6 @@ export const serve = <Request>(port: MessagePort, handle: (request: Request) => 
       answer(next.message)
       end = performance.now() + lookMs
     }
+    rest()
   })
 }

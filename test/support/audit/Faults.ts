@@ -13,8 +13,8 @@ export interface Fault {
 
 /** What became of a writer and of its log. */
 export interface FaultOutcome {
-  /** `quiet`: the fault did not fire, or hit a call whose failure harms nobody. */
-  readonly end: "quiet" | "failed" | "killed"
+  /** `quiet`: the fault did not fire. `healed`: it did, and nobody who appended noticed. */
+  readonly end: "quiet" | "healed" | "failed" | "killed"
   /** What must not be, or `undefined`. */
   readonly wrong: string | undefined
 }
@@ -65,7 +65,8 @@ export const runWithFault = (
   const killed = ran.status !== 0
   const lines = ran.stdout.split("\n")
   const failures = lines.filter((line) => line.startsWith("failed"))
-  const reused = writesAfterFailedSync(Fs.readFileSync(trace, "latin1"), file)
+  const traced = Fs.readFileSync(trace, "latin1")
+  const reused = writesAfterFailedSync(traced, file)
   Fs.rmSync(trace)
   const wrong = reused > 0
     ? "a descriptor was written to after its sync had failed"
@@ -74,7 +75,8 @@ export const runWithFault = (
     : failures.length > 1
     ? `one fault failed ${failures.length} groups: ${failures.join(", ")}`
     : inspect(directory, acknowledgements(ran.stdout))
-  return { end: killed ? "killed" : failures.length === 0 ? "quiet" : "failed", wrong }
+  const survived = traced.includes("(INJECTED)") ? "healed" : "quiet"
+  return { end: killed ? "killed" : failures.length === 0 ? survived : "failed", wrong }
 }
 
 /** Appends to the log once more and compares it with what was acknowledged. */

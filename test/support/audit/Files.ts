@@ -1,6 +1,9 @@
 import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
 import * as Path from "node:path"
+import type { AuditRecord } from "../../../src/domain/audit/AuditRecord.ts"
 import type { AuditReport } from "../../../src/domain/audit/AuditReport.ts"
+import type { ChainEntry } from "../../../src/domain/audit/Chain.ts"
 import { packRecords, unpackRecords } from "../../../src/domain/audit/Frames.ts"
 import { Verifier, type VerifierCrypto } from "../../../src/domain/audit/Verifier.ts"
 import { AuditFile } from "../../../src/layers/store/AuditFile.ts"
@@ -19,7 +22,10 @@ export const crypto: VerifierCrypto = {
 }
 
 /** The log of a directory, as the storage thread holds it. */
-export const openLog = (directory: string, options: { readonly sync?: (fd: number) => void } = {}): AuditFile => {
+export const openLog = (
+  directory: string,
+  options: { readonly sync?: (fd: number) => void; readonly readOnly?: boolean } = {}
+): AuditFile => {
   const file = new AuditFile({
     path: Path.join(directory, "audit.db"),
     headPath: Path.join(directory, "audit.head"),
@@ -53,6 +59,19 @@ export const verifyLog = (file: AuditFile): { readonly report: AuditReport; read
 export interface Acknowledged {
   readonly seq: number
   readonly hash: string
+}
+
+/**
+ * Appends a group and prints the number and hash of each record the moment it is acknowledged. Synchronous, so that an
+ * acknowledgement is out of the process before anything else is done.
+ */
+export const appendAndTell = (file: AuditFile, group: ReadonlyArray<ChainEntry>, now: number): void => {
+  let told = false
+  const tell = (records: ReadonlyArray<AuditRecord>): void => {
+    if (!told) Fs.writeSync(1, records.map(({ hash, seq }) => `${seq} ${Buffer.from(hash).toString("hex")}\n`).join(""))
+    told = true
+  }
+  tell(file.append(group, now, tell))
 }
 
 /** The acknowledgements in the output of a writer. Whole lines only: nobody has read a line that a kill cut. */

@@ -8,7 +8,7 @@
 import { fdatasyncSync, writeSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { makeRandom } from "../Seeded.ts"
-import { openLog } from "./Files.ts"
+import { appendAndTell, openLog } from "./Files.ts"
 
 const [directory = "", count = "0", synchronous = "FULL"] = process.argv.slice(2)
 
@@ -41,9 +41,7 @@ for (let n = 0; n < groups; n++) {
     body: new TextEncoder().encode(JSON.stringify({ n, i, text: "x".repeat(random.below(3_000)) }))
   }))
   try {
-    const records = file.append(group, n)
-    // Synchronous, so that an acknowledgement is out of the process before the next record is begun.
-    writeSync(1, records.map(({ hash, seq }) => `${seq} ${Buffer.from(hash).toString("hex")}\n`).join(""))
+    appendAndTell(file, group, n)
   } catch (error) {
     writeSync(1, `failed ${error instanceof Error ? error.message : "?"}\n`)
   }
