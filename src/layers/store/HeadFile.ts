@@ -24,8 +24,11 @@ const flagAt = slotLength - 1
 const noteLength = 16
 const noteAt = fileLength - noteLength
 
-/** Most bytes of records that a slot can carry: the rest of its page, so that one page is all that a sync has to write. */
-export const carryBytesMax = pageLength - slotLength - noteLength
+/**
+ * Most bytes of records that a slot can carry: the rest of its page, so that one page is all that a sync has to write. In
+ * the file they are base64url and a line feed, so that it is text from beginning to end.
+ */
+export const carryBytesMax = Math.floor((pageLength - slotLength - noteLength - 1) * 3 / 4)
 
 const fsyncDirectory = (path: string): void => {
   const fd = Fs.openSync(path, "r")
@@ -104,12 +107,13 @@ export class HeadFile {
     const newest = this.#slots[0]
     const index = newest === undefined || newest.index === 1 ? 0 : 1
     const offset = slotOffsets[index]
-    const page = this.#buffer.subarray(offset, offset + slotLength + (carry?.bytes.length ?? 0))
+    const text = carry === undefined ? "" : `${Buffer.from(carry.bytes).toString("base64url")}\n`
+    const page = this.#buffer.subarray(offset, offset + slotLength + text.length)
     page.fill(newline, 0, slotLength)
     if (page.write(headToLine(head), "utf8") >= flagAt) throw new Error("the head does not fit its slot")
     if (carry !== undefined) {
       page[flagAt] = ahead
-      page.set(carry.bytes, slotLength)
+      page.write(text, slotLength, "latin1")
     }
     Fs.writeSync(fd, page, 0, page.length, offset)
     sync(fd)
@@ -179,7 +183,8 @@ export class HeadFile {
     if (head === undefined) return []
     const noted = /^\d+(?=\n)/.exec(this.#known.toString("latin1", noteAt))?.[0] ?? 0
     if (page[flagAt] !== ahead || head.seq <= Number(noted)) return [{ index, head, carried: [] }]
-    const carried = carriedRecords(sha256, page.subarray(slotLength), head)
+    const text = page.toString("latin1", slotLength, page.indexOf(newline, slotLength))
+    const carried = carriedRecords(sha256, Buffer.from(text, "base64url"), head)
     return carried.length === 0 ? [] : [{ index, head, carried }]
   }
 }

@@ -151,7 +151,7 @@ describe("AuditStore (files)", () => {
       const directory = yield* temporaryDirectory
       yield* Effect.gen(function*() {
         yield* append(1)
-        const holder = new DatabaseSync(Path.join(directory, "audit.db"))
+        const holder = new DatabaseSync(Path.join(directory, "audit.db"), { timeout: 5_000 })
         holder.exec("BEGIN IMMEDIATE")
         const delay = monitorEventLoopDelay({ resolution: 1 })
         delay.enable()
