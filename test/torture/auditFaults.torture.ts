@@ -19,7 +19,7 @@ const effects = ["error=EIO", "error=ENOSPC", "signal=KILL"]
 const timesMax = 24
 
 describe("audit under torture: system calls that fail", () => {
-  it("each system call that touches the log fails or kills, at each time it is made", () => {
+  it("each system call that touches the log fails or kills, at each time it is made", async () => {
     if (!canTrace()) return print("faults skipped: strace is not installed, or tracing is not permitted here")
     const total = { quiet: 0, healed: 0, failed: 0, killed: 0 }
     for (const { file, names } of calls) {
@@ -32,7 +32,7 @@ describe("audit under torture: system calls that fail", () => {
           const seen = { quiet: 0, healed: 0, failed: 0, killed: 0 }
           try {
             for (let nth = 1; nth <= timesMax && seen.quiet < 4; nth++) {
-              const { end, wrong } = runWithFault(directory, { file, call, effect, nth })
+              const { end, wrong } = await runWithFault(directory, { file, call, effect, nth })
               assert.isUndefined(wrong, `${call} of ${file}: ${effect}, time ${nth}`)
               seen[end]++
               total[end]++

@@ -159,21 +159,23 @@ export class HeadFile {
     if (this.#fd === undefined && !Fs.existsSync(this.#path)) return []
     const fd = this.#fd ?? Fs.openSync(this.#path, "r")
     try {
-      if (this.#isKnown(fd)) return this.#slots
+      if (this.#reads(fd, this.#known)) return this.#slots
       // Who reads without the lock may meet a write half-way: what two reads agree about is whole.
-      for (let reads = 0; reads < readsMax && !this.#isKnown(fd); reads++) this.#buffer.copy(this.#known)
+      let seen = Buffer.from(this.#buffer)
+      for (let n = 0; n < readsMax && !this.#reads(fd, seen); n++) seen = Buffer.from(this.#buffer)
     } finally {
       if (fd !== this.#fd) Fs.closeSync(fd)
     }
+    this.#buffer.copy(this.#known)
     const slots = ([0, 1] as const).flatMap((index): ReadonlyArray<Slot> => this.#parse(index))
     this.#slots = slots.toSorted((a, b) => b.head.seq - a.head.seq)
     return this.#slots
   }
 
-  /** Reads the file; whether it holds what is known. */
-  #isKnown(fd: number): boolean {
+  /** Reads the file; whether it holds these bytes. */
+  #reads(fd: number, bytes: Uint8Array): boolean {
     this.#buffer.fill(0, Fs.readSync(fd, this.#buffer, 0, fileLength, 0))
-    return this.#buffer.equals(this.#known)
+    return this.#buffer.equals(bytes)
   }
 
   #parse(index: 0 | 1): ReadonlyArray<Slot> {

@@ -42,6 +42,15 @@ const sqliteCode = (error: unknown): number =>
 /** Whether an error says that somebody else holds the lock (SQLITE_BUSY, SQLITE_LOCKED). */
 export const isBusy = (error: unknown): boolean => sqliteCode(error) === 5 || sqliteCode(error) === 6
 
+/** Whether an error says that the file is damaged, or no database at all (SQLITE_CORRUPT, SQLITE_NOTADB). */
+export const isDamaged = (error: unknown): boolean => sqliteCode(error) === 11 || sqliteCode(error) === 26
+
+/** Puts a damaged file out of the way, for whoever wants to look at it; the next open makes a new one. */
+export const setAside = (path: string): void => {
+  Fs.renameSync(path, `${path}.damaged`)
+  for (const suffix of ["-wal", "-shm", "-journal"]) Fs.rmSync(`${path}${suffix}`, { force: true })
+}
+
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
 /** Makes the directory (0700) and an empty file (0600), so that SQLite's own files inherit the mode. */
@@ -103,8 +112,11 @@ export const openSqlite = (options: SqliteFileOptions): DatabaseSync => {
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
     if (options.exclusive) untilUnlocked(path, lockWaitMs, () => db.exec("PRAGMA locking_mode = EXCLUSIVE"))
-    const journal = untilUnlocked(path, lockWaitMs, () => pragma(db, "journal_mode = WAL"))
-    if (journal !== "wal") throw new Foreign(`${path} cannot use a write-ahead log on this file system`)
+    // By `exec`, which waits for the end: asked for its answer alone, SQLite says "wal" before the change is in the file.
+    untilUnlocked(path, lockWaitMs, () => db.exec("PRAGMA journal_mode = WAL"))
+    if (pragma(db, "journal_mode") !== "wal") {
+      throw new Foreign(`${path} cannot use a write-ahead log on this file system`)
+    }
     db.exec(`PRAGMA synchronous = ${options.synchronous}; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF`)
     if (pragma(db, "synchronous") !== synchronousLevel[options.synchronous]) {
       throw new Foreign(`${path} does not keep synchronous = ${options.synchronous}`)

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite"
-import { beginImmediate, Locked, openSqlite, Refused } from "./SqliteFile.ts"
+import { beginImmediate, isDamaged, Locked, openSqlite, Refused, setAside } from "./SqliteFile.ts"
+import { readWitness, writeWitness } from "./StateWitness.ts"
 
 /** A stored value with the id of the key that its MAC was made with. */
 export interface StateRow {
@@ -20,6 +21,8 @@ export interface StateSeal {
 export interface StateContents {
   readonly rows: ReadonlyArray<Omit<StateRow, "bytes">>
   readonly seal: StateSeal | undefined
+  /** The newest generation that was acknowledged, as the file beside the audit head remembers it; 0 where it does not. */
+  readonly witness: number
 }
 
 /** A trace line as stored. */
@@ -41,6 +44,7 @@ export type StateRequest =
 /** Where the files lie, and how many trace lines are kept. */
 export interface StateFilesOptions {
   readonly statePath: string
+  readonly witnessPath: string
   readonly tracePath: string
   readonly traceRowsMax: number
   readonly lockWaitMs: number
@@ -69,6 +73,17 @@ class StateFiles {
   }
 
   openState(): StateContents {
+    const { statePath } = this.#options
+    try {
+      return this.#orSetAside(statePath, () => this.#contents())
+    } catch (error) {
+      // A damaged file is out of the way now. That the new one is not what was saved last, its witness says.
+      if (!isDamaged(error)) throw error
+      return this.#contents()
+    }
+  }
+
+  #contents(): StateContents {
     const db = this.#openState()
     const seal = db.prepare("SELECT key_id, mac FROM seal WHERE n = 1").get()
     return {
@@ -78,22 +93,26 @@ class StateFiles {
         keyId: String(row["key_id"]),
         mac: bytesOf(row["mac"])
       })),
-      seal: seal === undefined ? undefined : { keyId: String(seal["key_id"]), mac: bytesOf(seal["mac"]) }
+      seal: seal === undefined ? undefined : { keyId: String(seal["key_id"]), mac: bytesOf(seal["mac"]) },
+      witness: readWitness(this.#options.witnessPath)
     }
   }
 
   save({ bytes, generation, keyId, mac, name }: StateRow, seal: StateSeal, reset: boolean): void {
-    const db = this.#openState()
-    this.#transaction(db, this.#options.statePath, () => {
+    this.#transaction(this.#options.statePath, () => this.#openState(), (db) => {
       if (reset) db.exec("DELETE FROM value")
       db.prepare("INSERT OR REPLACE INTO value (name, generation, key_id, mac, bytes) VALUES (?, ?, ?, ?, ?)")
         .run(name, generation, keyId, mac, bytes)
       db.prepare("INSERT OR REPLACE INTO seal (n, key_id, mac) VALUES (1, ?, ?)").run(seal.keyId, seal.mac)
     })
+    writeWitness(this.#options.witnessPath, generation)
   }
 
   load(name: string): StateRow | undefined {
-    const row = this.#openState().prepare("SELECT * FROM value WHERE name = ?").get(name)
+    const row = this.#orSetAside(
+      this.#options.statePath,
+      () => this.#openState().prepare("SELECT * FROM value WHERE name = ?").get(name)
+    )
     return row === undefined ? undefined : {
       name,
       generation: Number(row["generation"]),
@@ -104,8 +123,7 @@ class StateFiles {
   }
 
   appendTrace(rows: ReadonlyArray<TraceRow>): void {
-    const db = this.#openTrace()
-    this.#transaction(db, this.#options.tracePath, () => {
+    this.#transaction(this.#options.tracePath, () => this.#openTrace(), (db) => {
       const insert = db.prepare("INSERT INTO trace (decision, json) VALUES (?, ?)")
       for (const { decisionId, json } of rows) insert.run(decisionId, json)
       db.prepare("DELETE FROM trace WHERE n <= (SELECT max(n) FROM trace) - ?").run(this.#options.traceRowsMax)
@@ -113,13 +131,19 @@ class StateFiles {
   }
 
   recentTrace(limit: number): ReadonlyArray<string> {
-    const rows = this.#openTrace().prepare("SELECT json FROM trace ORDER BY n DESC LIMIT ?").all(limit)
+    const rows = this.#orSetAside(
+      this.#options.tracePath,
+      () => this.#openTrace().prepare("SELECT json FROM trace ORDER BY n DESC LIMIT ?").all(limit)
+    )
     return rows.map((row) => String(row["json"])).toReversed()
   }
 
   findTrace(decisionId: string): string | undefined {
-    const found = this.#openTrace().prepare("SELECT json FROM trace WHERE decision = ? ORDER BY n DESC LIMIT 1")
-    const row = found.get(decisionId)
+    const found = "SELECT json FROM trace WHERE decision = ? ORDER BY n DESC LIMIT 1"
+    const row = this.#orSetAside(
+      this.#options.tracePath,
+      () => this.#openTrace().prepare(found).get(decisionId)
+    )
     return row === undefined ? undefined : String(row["json"])
   }
 
@@ -165,13 +189,29 @@ class StateFiles {
   }
 
   /** After a failed commit the files are closed: what the kernel kept is unknown, so nothing goes on from there. */
-  #transaction(db: DatabaseSync, path: string, body: () => void): void {
-    beginImmediate(db, path, this.#options.lockWaitMs)
+  #transaction(path: string, open: () => DatabaseSync, body: (db: DatabaseSync) => void): void {
+    this.#orSetAside(path, () => {
+      const db = open()
+      beginImmediate(db, path, this.#options.lockWaitMs)
+      try {
+        body(db)
+        db.exec("COMMIT")
+      } catch (error) {
+        this.close()
+        throw error
+      }
+    })
+  }
+
+  /** Neither state nor trace is worth not starting for: a damaged file makes room for a new one, and its request fails. */
+  #orSetAside<A>(path: string, body: () => A): A {
     try {
-      body()
-      db.exec("COMMIT")
+      return body()
     } catch (error) {
-      this.close()
+      if (isDamaged(error)) {
+        this.close()
+        setAside(path)
+      }
       throw error
     }
   }

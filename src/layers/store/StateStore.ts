@@ -7,7 +7,7 @@ import { KeyManager } from "../../services/KeyManager.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
 import { type StateEntry, StateStore, StateStoreError } from "../../services/StateStore.ts"
 import * as StorageThread from "./StorageThread.ts"
-import type { StateContents, StateRow } from "./StateRequests.ts"
+import type { StateContents, StateRequest, StateRow } from "./StateRequests.ts"
 import type { ThreadFailure } from "./StoreThread.ts"
 
 /** Most names: baselines, counters, exceptions and rollout state are one value each, so this is never a real limit. */
@@ -47,6 +47,31 @@ export const layerMemory: Layer.Layer<StateStore> = Layer.sync(StateStore, () =>
 
 const toError = ({ detail }: ThreadFailure) => new StateStoreError({ detail })
 
+/** What is known of the file: the values in it that can be used, and why none of the others can. */
+interface Known {
+  readonly marks: Map<string, Omit<StateRow, "bytes">>
+  readonly wrong: string | undefined
+  generation: number
+}
+
+const know = (
+  { rows, seal, witness }: StateContents,
+  verified: (keyId: string, data: Uint8Array, mac: Uint8Array) => boolean
+): Known => {
+  const generation = rows.reduce((max, row) => Math.max(max, row.generation), 0)
+  const sealed = rows.length === 0 || (seal !== undefined && verified(seal.keyId, sealMacBytes(rows), seal.mac))
+  const wrong = !sealed
+    ? "the seal of the state file does not verify"
+    : generation < witness
+    ? `the state file is an old or an empty one: save ${generation} of ${witness}`
+    : undefined
+  return {
+    marks: new Map(wrong === undefined ? rows.map((row) => [row.name, row]) : []),
+    wrong,
+    generation: Math.max(generation, witness)
+  }
+}
+
 const make = Effect.gen(function*() {
   const crypto = yield* CryptoCore
   const keys = yield* KeyManager
@@ -57,15 +82,29 @@ const make = Effect.gen(function*() {
     const key = keys.verifyKeyUnsafe("state", keyId)
     return key !== undefined && crypto.verifyMacUnsafe(key, data, mac)
   }
-  const contents = (yield* Effect.mapError(files.request({ op: "openState" }), toError)) as StateContents
-  const { rows, seal } = contents
-  const sealed = rows.length === 0 || (seal !== undefined && verified(seal.keyId, sealMacBytes(rows), seal.mac))
-  const marks = new Map(sealed ? rows.map((row) => [row.name, row]) : [])
-  const refused = new Set(sealed ? [] : rows.map(({ name }) => name))
-  let generation = rows.reduce((max, row) => Math.max(max, row.generation), 0)
+  const read = Effect.map(
+    Effect.mapError(files.request({ op: "openState" }), toError),
+    (contents) => know(contents as StateContents, verified)
+  )
+  let known = yield* read
+  let doubtful = false
+  // A save that failed may have happened, and a damaged file is gone: what is in the file then is what the file says.
+  const request = (message: StateRequest) =>
+    Effect.mapError(files.request(message), (failure) => {
+      doubtful = true
+      return toError(failure)
+    })
+  const current = Effect.suspend(() =>
+    doubtful
+      ? Effect.map(read, (now) => {
+        doubtful = false
+        return known = now
+      })
+      : Effect.succeed(known)
+  )
 
   const save = (name: string, bytes: Uint8Array) =>
-    Effect.suspend(() => {
+    Effect.flatMap(current, ({ generation, marks, wrong }) => {
       if (!marks.has(name) && marks.size >= namesMax) return Effect.fail(tooMany)
       const key = keys.getActiveKeyUnsafe("state")
       const macOf = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data))
@@ -73,22 +112,19 @@ const make = Effect.gen(function*() {
       const row = { name, generation: next, keyId: key.id, mac: macOf(stateMacBytes(name, next, bytes)), bytes }
       const others = [...marks.values()].filter((mark) => mark.name !== name)
       const newSeal = { keyId: key.id, mac: macOf(sealMacBytes([...others, row])) }
-      // Values of a broken seal go with the first save: sealed anew, they would pass as valid.
-      const reset = refused.size > 0 && marks.size === 0
-      return Effect.map(Effect.mapError(files.request({ op: "save", row, seal: newSeal, reset }), toError), () => {
-        generation = next
+      // Refused values go with the first save: sealed anew, they would pass as valid.
+      const reset = wrong !== undefined && marks.size === 0
+      return Effect.map(request({ op: "save", row, seal: newSeal, reset }), () => {
+        known.generation = next
         const { bytes: _, ...mark } = row
         marks.set(name, mark)
-        refused.delete(name)
       })
     })
 
   const load = (name: string) =>
-    Effect.suspend((): Effect.Effect<StateEntry, StateStoreError> => {
-      if (refused.has(name)) {
-        return Effect.succeed({ _tag: "Refused", detail: "the seal of the state file does not verify" })
-      }
-      return Effect.map(Effect.mapError(files.request({ op: "load", name }), toError), (found): StateEntry => {
+    Effect.flatMap(current, ({ marks, wrong }): Effect.Effect<StateEntry, StateStoreError> => {
+      if (wrong !== undefined && !marks.has(name)) return Effect.succeed({ _tag: "Refused", detail: wrong })
+      return Effect.map(request({ op: "load", name }), (found): StateEntry => {
         if (found === undefined) return absent
         const row = found as StateRow
         if (row.generation !== marks.get(name)?.generation) {
@@ -103,15 +139,20 @@ const make = Effect.gen(function*() {
   return StateStore.of({
     save: (name, bytes) =>
       Effect.andThen(refuseLarge(bytes), turn.withPermits(1)(Effect.uninterruptible(save(name, bytes)))),
-    load
+    load: (name) => turn.withPermits(1)(load(name))
   })
 })
 
-/** Layer that keeps values in `state.db`, which this process owns while it runs; a second owner is refused. */
-export const layerSqlite: Layer.Layer<StateStore, StateStoreError, CryptoCore | KeyManager | PicConfig> = Layer.effect(
+/** Layer over the storage thread that the stores of a directory share. */
+export const layerThread: Layer.Layer<
   StateStore,
-  make
-).pipe(Layer.provide(StorageThread.layer))
+  StateStoreError,
+  CryptoCore | KeyManager | StorageThread.StorageThread
+> = Layer.effect(StateStore, make)
+
+/** Layer that keeps values in `state.db`, which this process owns while it runs; a second owner is refused. */
+export const layerSqlite: Layer.Layer<StateStore, StateStoreError, CryptoCore | KeyManager | PicConfig> = layerThread
+  .pipe(Layer.provide(StorageThread.layer))
 
 /** Layer that `storage.directory` asks for: memory, or a file. */
 export const layerAuto: Layer.Layer<StateStore, StateStoreError, CryptoCore | KeyManager | PicConfig> = Layer.unwrap(

@@ -44,10 +44,13 @@ export const make = (
   headPath: string,
   readOnly: boolean
 ): Effect.Effect<StoreThread.StoreThread<StorageRequest>, never, Scope.Scope> => {
+  const audit = auditFiles(directory, headPath, readOnly)
   const data: StorageOptions = {
-    audit: auditFiles(directory, headPath, readOnly),
+    audit,
     state: {
       statePath: Path.join(directory, fileNames.state),
+      // Where the external head is kept apart, so is what tells a new state file from an old one.
+      witnessPath: `${audit.headPath}.state`,
       tracePath: Path.join(directory, fileNames.trace),
       traceRowsMax,
       lockWaitMs: stateLockWaitMs

@@ -11,32 +11,33 @@ const faults: ReadonlyArray<Fault & { readonly end: "healed" | "failed" | "kille
   { file: "audit.db-wal", call: "pwrite64", effect: "error=ENOSPC", nth: 5, end: "healed" },
   { file: "audit.db-wal", call: "pwrite64", effect: "signal=KILL", nth: 6, end: "killed" },
   { file: "audit.head", call: "fdatasync", effect: "error=EIO", nth: 3, end: "failed" },
+  { file: "audit.head", call: "pread64", effect: "error=EIO", nth: 3, end: "failed" },
   { file: "audit.head", call: "pwrite64", effect: "signal=KILL", nth: 4, end: "killed" }
 ]
 
-const inLog = <A>(use: (directory: string) => A): A => {
+const inLog = async <A>(use: (directory: string) => Promise<A>): Promise<A> => {
   const directory = scratchDirectory()
   try {
     const log = openLog(directory)
     log.open()
     log.close()
-    return use(directory)
+    return await use(directory)
   } finally {
     Fs.rmSync(directory, { recursive: true, force: true })
   }
 }
 
 describe("audit log whose system calls fail", () => {
-  it("keeps what it acknowledged, never forks, and goes on with a new handle", () => {
+  it("keeps what it acknowledged, never forks, and goes on with a new handle", async () => {
     if (!canTrace()) {
       return void process.stdout.write("audit faults skipped: strace is not installed, or may not trace here\n")
     }
     for (const { end, ...fault } of faults) {
-      const outcome = inLog((directory) => runWithFault(directory, fault))
+      const outcome = await inLog((directory) => runWithFault(directory, fault))
       assert.deepStrictEqual(outcome, { end, wrong: undefined }, JSON.stringify(fault))
     }
     const planted = { file: "audit.head", call: "fdatasync", effect: "error=EIO", nth: 3 }
-    const control = inLog((directory) => runWithFault(directory, planted, "RETRY"))
+    const control = await inLog((directory) => runWithFault(directory, planted, "RETRY"))
     assert.strictEqual(control.wrong, "a descriptor was written to after its sync had failed")
   })
 })

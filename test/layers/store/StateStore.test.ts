@@ -97,6 +97,75 @@ describe("StateStore (file)", () => {
       }))
   }
 
+  const replacements: ReadonlyArray<readonly [what: string, replace: (path: string, old: string) => void]> = [
+    ["an older one, sound in itself", (path, old) => Fs.copyFileSync(old, path)],
+    ["a torn one", (path) => Fs.truncateSync(path, 8_192)],
+    ["none", (path) => Fs.rmSync(path)]
+  ]
+  for (const [what, replace] of replacements) {
+    it.live(`refuses all values where the file was replaced by ${what}, and takes new ones`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const path = Path.join(directory, "state.db")
+        yield* Effect.andThen(save("a", 1), save("b", 1)).pipe(Effect.provide(sqlite(directory), fresh))
+        Fs.copyFileSync(path, `${path}.old`)
+        yield* Effect.andThen(save("a", 2), save("b", 2)).pipe(Effect.provide(sqlite(directory), fresh))
+        replace(path, `${path}.old`)
+        yield* Effect.gen(function*() {
+          assert.strictEqual((yield* load("a"))._tag, "Refused")
+          yield* save("a", 3)
+          assert.deepStrictEqual(yield* load("a"), { _tag: "Found", bytes: Uint8Array.of(3) })
+          assert.strictEqual((yield* load("b"))._tag, "Refused")
+        }).pipe(Effect.provide(sqlite(directory), fresh))
+        const entries = yield* Effect.all([load("a"), load("b")]).pipe(Effect.provide(sqlite(directory), fresh))
+        assert.deepStrictEqual(entries, [{ _tag: "Found", bytes: Uint8Array.of(3) }, { _tag: "Absent" }])
+      }))
+  }
+
+  it.live("goes on with a new file where the damage shows only in a value or in the trace", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const large = new Uint8Array(200_000).fill(1)
+      yield* Effect.gen(function*() {
+        yield* (yield* StateStore).save("a", large)
+        for (let n = 1; n <= 200; n++) (yield* TraceStore).appendUnsafe(traceEntry(n))
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+      for (const name of ["state.db", "trace.db"]) {
+        const path = Path.join(directory, name)
+        const bytes = Fs.readFileSync(path)
+        bytes.fill(0xff, 4_096 * 4)
+        Fs.writeFileSync(path, bytes)
+      }
+      yield* Effect.gen(function*() {
+        assert.notStrictEqual((yield* Effect.result(load("a")))._tag === "Success" && (yield* load("a"))._tag, "Found")
+        yield* Effect.exit((yield* TraceStore).recent(10))
+        yield* save("a", 3)
+        assert.deepStrictEqual(yield* load("a"), { _tag: "Found", bytes: Uint8Array.of(3) })
+        const trace = yield* TraceStore
+        trace.appendUnsafe(traceEntry(7))
+        assert.deepStrictEqual(yield* trace.recent(10), [traceEntry(7)])
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+      assert.includeMembers(Fs.readdirSync(directory), ["state.db.damaged", "trace.db.damaged"])
+    }))
+
+  it.live("remembers beside the audit head, where that is kept apart, which save was the last", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const apart = Path.join(yield* temporaryDirectory, "head")
+      const layer = States.layerSqlite.pipe(Layer.provide(foundation(directory, { audit: { head_path: apart } })))
+      yield* save("a", 1).pipe(Effect.provide(layer, fresh))
+      const copy = `${directory}.old`
+      Fs.cpSync(directory, copy, { recursive: true })
+      yield* save("a", 2).pipe(Effect.provide(layer, fresh))
+      Fs.cpSync(copy, directory, { recursive: true, force: true })
+      Fs.rmSync(copy, { recursive: true })
+      const entry = yield* load("a").pipe(Effect.provide(layer, fresh))
+      assert.deepStrictEqual(entry, {
+        _tag: "Refused",
+        detail: "the state file is an old or an empty one: save 1 of 2"
+      })
+    }))
+
   it("separates what MACs cover", () => {
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
     assert.strictEqual(

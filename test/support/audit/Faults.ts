@@ -40,16 +40,29 @@ const writesAfterFailedSync = (trace: string, file: string): number => {
   return writes
 }
 
-/** Runs a writer over the log in a directory with one fault planted, then looks at what it left. */
-export const runWithFault = (
+/** A process that writes, and what is wrong with what it left after it printed this. */
+export interface FaultSubject {
+  readonly script: string
+  readonly more: ReadonlyArray<string>
+  readonly inspect: (directory: string, output: string) => Promise<string | undefined>
+}
+
+const logSubject: FaultSubject = {
+  script: Path.join(import.meta.dirname, "LimitedWriter.ts"),
+  more: [],
+  inspect: async (directory, output) => inspectLog(directory, acknowledgements(output))
+}
+
+/** Runs a writer over the files in a directory with one fault planted, then looks at what it left. */
+export const runWithFault = async (
   directory: string,
   { call, effect, file, nth }: Fault,
-  synchronous: "FULL" | "RETRY" = "FULL"
-): FaultOutcome => {
+  synchronous: "FULL" | "RETRY" = "FULL",
+  { inspect, more, script }: FaultSubject = logSubject
+): Promise<FaultOutcome> => {
   const trace = `${directory}.strace`
   const options = ["-f", "-qq", "-y", "-o", trace, "-P", Path.join(directory, file)]
   const inject = ["-e", `trace=${call},fsync,fdatasync,pwrite64,close`, "-e", `inject=${call}:${effect}:when=${nth}`]
-  const script = Path.join(import.meta.dirname, "LimitedWriter.ts")
   const ran = spawnSync("strace", [
     ...options,
     ...inject,
@@ -57,7 +70,8 @@ export const runWithFault = (
     script,
     directory,
     String(groups),
-    synchronous
+    synchronous,
+    ...more
   ], {
     encoding: "utf8",
     timeout: 60_000
@@ -74,13 +88,13 @@ export const runWithFault = (
     ? `the writer died of an error: ${ran.stderr}`
     : failures.length > 1
     ? `one fault failed ${failures.length} groups: ${failures.join(", ")}`
-    : inspect(directory, acknowledgements(ran.stdout))
+    : await inspect(directory, ran.stdout)
   const survived = traced.includes("(INJECTED)") ? "healed" : "quiet"
   return { end: killed ? "killed" : failures.length === 0 ? survived : "failed", wrong }
 }
 
 /** Appends to the log once more and compares it with what was acknowledged. */
-const inspect = (directory: string, acknowledged: ReadonlyArray<Acknowledged>): string | undefined => {
+const inspectLog = (directory: string, acknowledged: ReadonlyArray<Acknowledged>): string | undefined => {
   const log = openLog(directory)
   try {
     log.append([{ time: 1, kind: "start", body: new TextEncoder().encode("{}") }], 1)

@@ -97,16 +97,16 @@ class Disk {
   }
 }
 
-/** What became of a log after a crash. */
+/** What became of what was written, after a crash. */
 export interface Outcome {
   readonly lost: number
-  /** Why the log was refused, by opening, appending or verification. */
+  /** Why it was refused, by opening, writing or verification. */
   readonly refused: string | undefined
 }
 
 const detailOf = (error: unknown): string => error instanceof Error ? error.message : "?"
 
-const inspect = (directory: string, acknowledged: ReadonlyArray<Acknowledged>): Outcome => {
+const inspectLog = (directory: string, acknowledged: ReadonlyArray<Acknowledged>): Outcome => {
   const file = openLog(directory)
   let lost = acknowledged.length
   try {
@@ -128,7 +128,7 @@ export interface Losses {
   readonly states: number
   readonly operations: number
   readonly acknowledged: number
-  /** States in which at least one acknowledged record was gone. */
+  /** States in which something acknowledged was gone. */
   readonly losing: number
   /** States that were refused although nothing acknowledged was gone. */
   readonly refused: number
@@ -137,19 +137,31 @@ export interface Losses {
   readonly firstRefusal: string | undefined
 }
 
-/** Records a writing process and opens its log in `states` of the states that a power loss may leave. */
-export const replay = (
-  { groups, random, states, synchronous }: {
-    readonly groups: number
-    readonly states: number
-    readonly synchronous: "FULL" | "NORMAL"
-    readonly random: SeededRandom
-  }
-): Losses => {
+/** How much is written, how often the power goes, and whether the database driver keeps its word. */
+export interface ReplayOptions {
+  readonly groups: number
+  readonly states: number
+  readonly synchronous: "FULL" | "NORMAL"
+  readonly random: SeededRandom
+}
+
+/** A process that writes and says what was acknowledged, and what is to be found of that in a directory. */
+export interface Subject<A> {
+  readonly script: string
+  /** What the script needs to know besides directory, number of groups and how to synchronise. */
+  readonly more: ReadonlyArray<string>
+  readonly acknowledgements: (output: string) => ReadonlyArray<A>
+  readonly inspect: (directory: string, acknowledged: ReadonlyArray<A>) => Promise<Outcome>
+}
+
+/** Records a writing process and looks at `states` of the states that a power loss may leave. */
+export const replaySubject = async <A>(
+  { acknowledgements, inspect, more, script }: Subject<A>,
+  { groups, random, states, synchronous }: ReplayOptions
+): Promise<Losses> => {
   const directory = scratchDirectory()
-  const script = Path.join(import.meta.dirname, "LimitedWriter.ts")
   try {
-    const operations = record(script, [directory, String(groups), synchronous], directory)
+    const operations = record(script, [directory, String(groups), synchronous, ...more], directory)
     Fs.rmSync(directory, { recursive: true })
     // Half of the cuts right after an acknowledgement, which is when a promise is easiest to break.
     const outputs = operations.flatMap(({ type }, i) => type === "output" ? [i + 1] : [])
@@ -170,7 +182,7 @@ export const replay = (
       }
       Fs.mkdirSync(directory, { mode: 0o700 })
       for (const [path, content] of disk.crash(random)) Fs.writeFileSync(path, content, { mode: 0o600 })
-      const { lost, refused } = inspect(directory, acknowledgements(text))
+      const { lost, refused } = await inspect(directory, acknowledgements(text))
       Fs.rmSync(directory, { recursive: true })
       if (lost > 0) sums.losing++
       if (lost > 0 && refused === undefined) sums.silent++
@@ -183,3 +195,12 @@ export const replay = (
     Fs.rmSync(directory, { recursive: true, force: true })
   }
 }
+
+/** The same for the log. */
+export const replay = (options: ReplayOptions): Promise<Losses> =>
+  replaySubject({
+    script: Path.join(import.meta.dirname, "LimitedWriter.ts"),
+    more: [],
+    acknowledgements,
+    inspect: async (directory, acknowledged) => inspectLog(directory, acknowledged)
+  }, options)
