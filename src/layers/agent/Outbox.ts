@@ -68,7 +68,9 @@ export const make = Effect.fnUntraced(function*<A>(options: {
   const loop = Effect.gen(function*() {
     // Opening a latch runs the fiber at once, on the stack of the caller who filled the box: yield before any work.
     yield* Effect.andThen(waiting.await, Effect.yieldNow)
-    yield* Effect.andThen(Effect.raceFirst(full.await, Effect.sleep(lingerMs)), Effect.yieldNow)
+    if (items.length < batchSize) {
+      yield* Effect.andThen(Effect.raceFirst(full.await, Effect.sleep(lingerMs)), Effect.yieldNow)
+    }
     waiting.closeUnsafe()
     full.closeUnsafe()
     yield* drain

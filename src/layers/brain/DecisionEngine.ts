@@ -2,8 +2,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Assessment } from "../../domain/Assessment.ts"
 import type { Decision } from "../../domain/Decision.ts"
+import { DecisionMemory } from "../../domain/decide/DecisionMemory.ts"
 import { excepted } from "../../domain/decide/Exceptions.ts"
 import { fingerprint } from "../../domain/decide/Fingerprint.ts"
+import { KeyedHash } from "../../domain/keys/KeyedHash.ts"
 import { RecentMap } from "../../domain/RecentMap.ts"
 import * as Rollout from "../../domain/decide/Rollout.ts"
 import type { TelemetryEvent } from "../../domain/TelemetryEvent.ts"
@@ -33,12 +35,15 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
     const crypto = yield* CryptoCore
     const exceptions = yield* Exceptions
     const prefix = `d-${Buffer.from(crypto.randomBytesUnsafe(6)).toString("hex")}-`
+    const idOf = (serial: number): string => prefix + serial.toString(36)
     let counter = 0
-    const processed = new RecentMap<string, Decision>(processedEventsMax)
+    const key = new Uint32Array(crypto.randomBytesUnsafe(8).slice().buffer)
+    const hash = new KeyedHash([key[0]!, key[1]!])
+    const processed = new DecisionMemory(processedEventsMax, { hash: (eventId) => hash.string(eventId), idOf })
     const identical = new RecentMap<string, Cached>(cachedDecisionsMax)
 
-    const remember = (event: TelemetryEvent, decision: Decision, ttlMs: number): void => {
-      processed.set(event.id, decision)
+    const remember = (event: TelemetryEvent, decision: Decision, serial: number, ttlMs: number): void => {
+      processed.add(decision, serial)
       if (ttlMs > 0 && decision.source === "brain" && decision.action === "allow" && !decision.wouldBlock) {
         const key = fingerprint(event)
         if (key !== undefined) identical.set(key, { decision, until: clock.nowUnsafe() + ttlMs })
@@ -47,8 +52,9 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
 
     const decideUnsafe = (event: TelemetryEvent, assessment: Assessment, enforced: boolean): Decision => {
       const { brain } = config.settingsUnsafe()
+      const serial = ++counter
       const verdict = Verdict.decide({
-        id: prefix + (++counter).toString(36),
+        id: idOf(serial),
         eventId: event.id,
         assessment,
         falsePositiveRate: brain.false_positive_rate,
@@ -56,7 +62,7 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
       })
       const covering = verdict.wouldBlock ? exceptions.coverUnsafe(event, verdict.findings) : undefined
       const decision = covering === undefined ? verdict : excepted(verdict, covering)
-      remember(event, decision, brain.cache_ttl_ms)
+      remember(event, decision, serial, brain.cache_ttl_ms)
       return decision
     }
 
@@ -67,7 +73,7 @@ export const layer: Layer.Layer<DecisionEngine, never, PicConfig | PicClock | Cr
       const key = fingerprint(event)
       const cached = key === undefined ? undefined : identical.get(key)
       if (cached === undefined || cached.until < clock.nowUnsafe()) return undefined
-      return { ...cached.decision, id: prefix + (++counter).toString(36), eventId: event.id, source: "cache" }
+      return { ...cached.decision, id: idOf(++counter), eventId: event.id, source: "cache" }
     }
 
     return DecisionEngine.of({

@@ -8,7 +8,7 @@ import { type TraceEntry, TraceStore, TraceStoreError } from "../../services/Tra
 import * as StorageThread from "./StorageThread.ts"
 import type { ThreadFailure } from "./StoreThread.ts"
 
-/** Entries that the ring in memory holds: about 2 MB of recent calls. */
+/** Entries that the ring in memory holds where no file does: about 2 MB of recent calls. */
 export const ringEntriesMax = 1_024
 
 /** Entries written to disk at a time. At full load that is a sample of the calls; blocks come first. */
@@ -58,6 +58,21 @@ const decodeEntry = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ event: TelemetryEvent, decision: Decision }))
 )
 
+/**
+ * A copy to keep for a while. V8 allocates what is made at one place in the code in its old generation once much of it
+ * lives long: kept themselves, a few events would make every later one, decoded at the same place, garbage of the dear kind.
+ */
+const copyOf = ({ decision, event }: TraceEntry): TraceEntry => ({
+  event: {
+    ...event,
+    features: {
+      ...event.features,
+      arguments: event.features.arguments.map((argument) => ({ ...argument, grams: [...argument.grams] }))
+    }
+  },
+  decision: { ...decision }
+})
+
 /** What waits to be written: all notable entries as far as they fit, then the newest others. */
 class Pending {
   #notable: Array<TraceEntry> = []
@@ -67,8 +82,13 @@ class Pending {
 
   add(entry: TraceEntry): void {
     const list = isNotable(entry) ? this.#notable : this.#others
-    if (list.length < batchEntriesMax) list.push(entry)
+    if (list.length < batchEntriesMax) list.push(copyOf(entry))
     else this.skipped++
+  }
+
+  find(decisionId: string): TraceEntry | undefined {
+    const found = ({ decision }: TraceEntry) => decision.id === decisionId
+    return this.#notable.find(found) ?? this.#others.find(found)
   }
 
   take(): ReadonlyArray<TraceEntry> {
@@ -83,7 +103,6 @@ class Pending {
 
 const make = Effect.gen(function*() {
   const files = StorageThread.forState(yield* StorageThread.StorageThread)
-  const ring = new Ring()
   const pending = new Pending()
 
   const write = Effect.suspend(() => {
@@ -100,10 +119,7 @@ const make = Effect.gen(function*() {
     Effect.mapError(decodeEntry(json), (error) => new TraceStoreError({ detail: error.message }))
 
   return TraceStore.of({
-    appendUnsafe: (entry) => {
-      ring.add(entry)
-      pending.add(entry)
-    },
+    appendUnsafe: (entry) => pending.add(entry),
     recent: (limit) =>
       Effect.gen(function*() {
         yield* write
@@ -112,7 +128,7 @@ const make = Effect.gen(function*() {
       }),
     findDecision: (decisionId) =>
       Effect.suspend((): Effect.Effect<TraceEntry | undefined, TraceStoreError> => {
-        const recent = ring.find(decisionId)
+        const recent = pending.find(decisionId)
         if (recent !== undefined) return Effect.succeed(recent)
         return Effect.flatMap(
           Effect.mapError(files.request({ op: "findTrace", decisionId }), toError),
