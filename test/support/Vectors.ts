@@ -7,6 +7,7 @@ import { ByteWriter } from "../../src/domain/wire/ByteWriter.ts"
 import { writeSignal } from "../../src/domain/wire/DecisionCodec.ts"
 import { writeEvent } from "../../src/domain/wire/EventCodec.ts"
 import { finish, type FramePurpose, nonceOf, type RequestRef, writeHeader } from "../../src/domain/wire/Frame.ts"
+import { FramePool } from "../../src/domain/wire/FramePool.ts"
 import { NonceSequence, print } from "../../src/domain/wire/Nonce.ts"
 import { sampleDecision, sampleEvent } from "./Arbitraries.ts"
 
@@ -103,7 +104,7 @@ export const makeVectors = () => {
     writeHeader(writer, { purpose, agentId, keyId, timestamp, request: answered }, nonces)
     write(writer)
     const key = macKeyOf(purpose)
-    const frame = finish(writer.written(), createHmac("sha256", key).update(writer.written()).digest())
+    const frame = finish(new FramePool(), writer.written(), createHmac("sha256", key).update(writer.written()).digest())
     return {
       name,
       purpose,

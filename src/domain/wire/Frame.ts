@@ -1,6 +1,7 @@
 import { type Direction, directionOf } from "../keys/MacKey.ts"
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
+import type { FramePool } from "./FramePool.ts"
 import type { Names } from "./Interner.ts"
 import { isNonce, nonceLength, type NonceSequence } from "./Nonce.ts"
 
@@ -70,8 +71,8 @@ export const writeHeader = (writer: ByteWriter, header: Header, nonces: NonceSeq
 }
 
 /** Finishes a frame: a copy of what was signed, with its MAC behind it. */
-export const finish = (signed: Uint8Array, mac: Uint8Array): Buffer => {
-  const frame = Buffer.allocUnsafe(signed.length + macLength)
+export const finish = (pool: FramePool, signed: Uint8Array, mac: Uint8Array): Buffer => {
+  const frame = pool.take(signed.length + macLength)
   frame.set(signed)
   frame.set(mac, signed.length)
   return frame

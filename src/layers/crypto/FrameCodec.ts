@@ -10,6 +10,7 @@ import {
   type RequestRef,
   writeHeader
 } from "../../domain/wire/Frame.ts"
+import { FramePool } from "../../domain/wire/FramePool.ts"
 import { Names } from "../../domain/wire/Interner.ts"
 import { NonceSequence } from "../../domain/wire/Nonce.ts"
 import type { CryptoCore } from "../../services/CryptoCore.ts"
@@ -31,6 +32,7 @@ export class FrameCodec {
   readonly writer = new ByteWriter()
   readonly reader = new ByteReader()
   readonly names = new Names(internedMax)
+  readonly #pool = new FramePool()
   readonly #crypto: CryptoCore["Service"]
   readonly #keys: KeyManager["Service"]
   readonly #nonces: NonceSequence
@@ -52,7 +54,7 @@ export class FrameCodec {
   /** The finished frame. Nothing between `start` and here waits, so the key is the same. */
   sign(purpose: FramePurpose): Buffer {
     const signed = this.writer.written()
-    return finish(signed, this.#crypto.macUnsafe(this.#keys.getActiveKeyUnsafe(purpose), signed))
+    return finish(this.#pool, signed, this.#crypto.macUnsafe(this.#keys.getActiveKeyUnsafe(purpose), signed))
   }
 
   /**
