@@ -29,8 +29,9 @@ const take = (path: string): DatabaseSync => {
   prepare(path)
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
-    // Without a journal nothing is ever written: the file stays empty and only its lock is used.
-    db.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE")
+    // With its journal in memory nothing is ever written: the file stays empty and only its lock is used, on a full disk
+    // too. (Without a journal would do as well, but Node opens databases defensively, and then SQLite ignores that.)
+    db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
     return db
   } catch (cause) {
     db.close()

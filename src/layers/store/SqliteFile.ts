@@ -1,6 +1,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import * as Url from "node:url"
 
 /** The file is damaged, or not the one that its head was made for: nothing that trying again would heal. */
 export class Refused extends Error {}
@@ -38,6 +39,9 @@ const synchronousLevel = { NORMAL: 1, FULL: 2 }
 
 const sqliteCode = (error: unknown): number =>
   error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN: what SQLite says where it cannot make its shared memory. */
+const cannotShare: ReadonlySet<number> = new Set([8, 10, 13, 14])
 
 /** Whether an error says that somebody else holds the lock (SQLITE_BUSY, SQLITE_LOCKED). */
 export const isBusy = (error: unknown): boolean => sqliteCode(error) === 5 || sqliteCode(error) === 6
@@ -134,16 +138,32 @@ export const openSqlite = (options: SqliteFileOptions): DatabaseSync => {
   }
 }
 
-/** Opens a database file of ours for reading only. Waits for nobody and changes nothing. */
+/**
+ * Opens a database file of ours for reading only. Waits for nobody and changes nothing. To read beside a writer SQLite
+ * needs shared memory in a file; where that cannot be made (a full disk, a copy on a read-only one) and nobody has written
+ * since the last checkpoint, the file is read as one that does not change.
+ */
 export const openSqliteReadOnly = (options: SqliteFileOptions): DatabaseSync => {
-  if (!Fs.existsSync(options.path)) throw new Foreign(`${options.path} does not exist`)
-  const db = new DatabaseSync(options.path, { readOnly: true, timeout: options.lockWaitMs })
+  const { lockWaitMs, path } = options
+  if (!Fs.existsSync(path)) throw new Foreign(`${path} does not exist`)
+  const open = (location: string | URL): DatabaseSync => {
+    const db = new DatabaseSync(location, { readOnly: true, timeout: lockWaitMs })
+    try {
+      if (!checkVersion(db, options)) throw new Foreign(`${path} is empty`)
+      return db
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
   try {
-    if (!checkVersion(db, options)) throw new Foreign(`${options.path} is empty`)
-    return db
+    return open(path)
   } catch (error) {
-    db.close()
-    throw error
+    const unused = (Fs.statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
+    if (!unused || !cannotShare.has(sqliteCode(error))) throw error
+    const location = Url.pathToFileURL(path)
+    location.searchParams.set("immutable", "1")
+    return open(location)
   }
 }
 

@@ -1,3 +1,4 @@
+import * as Fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { beginImmediate, isDamaged, Locked, openSqlite, Refused, setAside } from "./SqliteFile.ts"
 import { readWitness, writeWitness } from "./StateWitness.ts"
@@ -99,7 +100,12 @@ class StateFiles {
   }
 
   save({ bytes, generation, keyId, mac, name }: StateRow, seal: StateSeal, reset: boolean): void {
-    this.#transaction(this.#options.statePath, () => this.#openState(), (db) => {
+    const { statePath } = this.#options
+    if (this.#state !== undefined && !Fs.existsSync(statePath)) {
+      this.close()
+      throw new Error(`the state file ${statePath} was removed`)
+    }
+    this.#transaction(statePath, () => this.#openState(), (db) => {
       if (reset) db.exec("DELETE FROM value")
       db.prepare("INSERT OR REPLACE INTO value (name, generation, key_id, mac, bytes) VALUES (?, ?, ?, ?, ?)")
         .run(name, generation, keyId, mac, bytes)
@@ -203,8 +209,17 @@ class StateFiles {
     })
   }
 
-  /** Neither state nor trace is worth not starting for: a damaged file makes room for a new one, and its request fails. */
+  /**
+   * Neither state nor trace is worth not starting for: a damaged file makes room for a new one, and its request fails. A
+   * second look through a new handle comes first, because SQLite calls damage what is an error of reading.
+   */
   #orSetAside<A>(path: string, body: () => A): A {
+    try {
+      return body()
+    } catch (error) {
+      if (!isDamaged(error)) throw error
+      this.close()
+    }
     try {
       return body()
     } catch (error) {

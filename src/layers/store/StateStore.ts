@@ -82,12 +82,15 @@ const make = Effect.gen(function*() {
     const key = keys.verifyKeyUnsafe("state", keyId)
     return key !== undefined && crypto.verifyMacUnsafe(key, data, mac)
   }
-  const read = Effect.map(
-    Effect.mapError(files.request({ op: "openState" }), toError),
-    (contents) => know(contents as StateContents, verified)
-  )
-  let known = yield* read
+  const read = Effect.map(files.request({ op: "openState" }), (contents) => know(contents as StateContents, verified))
+  // Another owner or a foreign file is for the operator to settle. What may heal must not keep the application from
+  // starting: every request tries to read again.
   let doubtful = false
+  let known = yield* Effect.catch(read, (failure) => {
+    if (failure.kind === "refused" || failure.kind === "foreign") return Effect.fail(toError(failure))
+    doubtful = true
+    return Effect.succeed<Known>({ marks: new Map(), wrong: failure.detail, generation: 0 })
+  })
   // A save that failed may have happened, and a damaged file is gone: what is in the file then is what the file says.
   const request = (message: StateRequest) =>
     Effect.mapError(files.request(message), (failure) => {
@@ -96,7 +99,7 @@ const make = Effect.gen(function*() {
     })
   const current = Effect.suspend(() =>
     doubtful
-      ? Effect.map(read, (now) => {
+      ? Effect.map(Effect.mapError(read, toError), (now) => {
         doubtful = false
         return known = now
       })

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { type Fault, runWithFault } from "../../support/audit/Faults.ts"
 import { openLog } from "../../support/audit/Files.ts"
 import { canTrace, scratchDirectory } from "../../support/audit/Trace.ts"
@@ -39,5 +41,21 @@ describe("audit log whose system calls fail", () => {
     const planted = { file: "audit.head", call: "fdatasync", effect: "error=EIO", nth: 3 }
     const control = await inLog((directory) => runWithFault(directory, planted, "RETRY"))
     assert.strictEqual(control.wrong, "a descriptor was written to after its sync had failed")
+  })
+
+  it("can be verified on a full disk, where nobody writes", async () => {
+    if (!canTrace()) {
+      return void process.stdout.write("full disk skipped: strace is not installed, or may not trace here\n")
+    }
+    const report = await inLog(async (directory) => {
+      const log = openLog(directory)
+      log.append([{ time: 1, kind: "start", body: Uint8Array.of(1) }], 1)
+      log.close()
+      const shared = Path.join(directory, "audit.db-shm")
+      const options = ["-f", "-qq", "-o", "/dev/null", "-P", shared, "-e", "inject=openat:error=ENOSPC"]
+      const script = Path.join(import.meta.dirname, "../../support/audit/LogReader.ts")
+      return spawnSync("strace", [...options, process.execPath, script, directory], { encoding: "utf8" }).stdout
+    })
+    assert.include(report, "1 records verified; the head covers 1")
   })
 })

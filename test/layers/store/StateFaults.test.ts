@@ -12,10 +12,12 @@ const seed = 1
 const skipped = "skipped: strace is not installed, or may not trace here\n"
 
 const faults: ReadonlyArray<Fault & { readonly end: "failed" | "killed" | "healed" }> = [
-  { file: "state.db-journal", call: "fsync", effect: "error=EIO", nth: 1, end: "failed" },
+  { file: "state.db-journal", call: "fsync", effect: "error=EIO", nth: 1, end: "healed" },
   { file: "state.db-wal", call: "fsync", effect: "error=EIO", nth: 4, end: "failed" },
   { file: "state.db-wal", call: "pwrite64", effect: "error=ENOSPC", nth: 12, end: "failed" },
   { file: "state.db-wal", call: "pwrite64", effect: "signal=KILL", nth: 14, end: "killed" },
+  { file: "state.db", call: "pread64", effect: "error=EIO", nth: 8, end: "healed" },
+  { file: "state.db", call: "pread64", effect: "error=EIO", nth: 10, end: "healed" },
   { file: "audit.head.state", call: "fdatasync", effect: "error=EIO", nth: 6, end: "failed" },
   { file: "audit.head.state", call: "pwrite64", effect: "signal=KILL", nth: 3, end: "killed" }
 ]

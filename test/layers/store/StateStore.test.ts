@@ -28,6 +28,7 @@ const fresh = { local: true } as const
 const save = (name: string, ...bytes: ReadonlyArray<number>) =>
   Effect.flatMap(StateStore, (store) => store.save(name, Uint8Array.from(bytes)))
 const load = (name: string) => Effect.flatMap(StateStore, (store) => store.load(name))
+const path = (directory: string) => Path.join(directory, "state.db")
 const edit = (directory: string, sql: string, ...values: ReadonlyArray<Uint8Array>) => {
   const db = new DatabaseSync(Path.join(directory, "state.db"))
   try {
@@ -106,11 +107,11 @@ describe("StateStore (file)", () => {
     it.live(`refuses all values where the file was replaced by ${what}, and takes new ones`, () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
-        const path = Path.join(directory, "state.db")
+        const old = `${path(directory)}.old`
         yield* Effect.andThen(save("a", 1), save("b", 1)).pipe(Effect.provide(sqlite(directory), fresh))
-        Fs.copyFileSync(path, `${path}.old`)
+        Fs.copyFileSync(path(directory), old)
         yield* Effect.andThen(save("a", 2), save("b", 2)).pipe(Effect.provide(sqlite(directory), fresh))
-        replace(path, `${path}.old`)
+        replace(path(directory), old)
         yield* Effect.gen(function*() {
           assert.strictEqual((yield* load("a"))._tag, "Refused")
           yield* save("a", 3)
@@ -122,6 +123,20 @@ describe("StateStore (file)", () => {
       }))
   }
 
+  it.live("notices that its file was removed while it runs, and goes on with a new one", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      yield* Effect.gen(function*() {
+        yield* save("a", 1)
+        Fs.rmSync(path(directory))
+        const error = yield* Effect.flip(save("a", 2))
+        assert.match(error.message, /state\.db was removed/)
+        yield* save("a", 3)
+      }).pipe(Effect.provide(sqlite(directory), fresh))
+      const entry = yield* Effect.provide(load("a"), sqlite(directory), fresh)
+      assert.deepStrictEqual(entry, { _tag: "Found", bytes: Uint8Array.of(3) })
+    }))
+
   it.live("goes on with a new file where the damage shows only in a value or in the trace", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
@@ -131,10 +146,8 @@ describe("StateStore (file)", () => {
         for (let n = 1; n <= 200; n++) (yield* TraceStore).appendUnsafe(traceEntry(n))
       }).pipe(Effect.provide(sqlite(directory), fresh))
       for (const name of ["state.db", "trace.db"]) {
-        const path = Path.join(directory, name)
-        const bytes = Fs.readFileSync(path)
-        bytes.fill(0xff, 4_096 * 4)
-        Fs.writeFileSync(path, bytes)
+        const file = Path.join(directory, name)
+        Fs.writeFileSync(file, Fs.readFileSync(file).fill(0xff, 4_096 * 4))
       }
       yield* Effect.gen(function*() {
         assert.notStrictEqual((yield* Effect.result(load("a")))._tag === "Success" && (yield* load("a"))._tag, "Found")
