@@ -21,6 +21,10 @@ export class BaselineProfiler extends Context.Service<BaselineProfiler, {
   /** Everything learned, as bytes, and back; `restore` answers `false` for bytes it cannot read, changing nothing. */
   readonly snapshot: Effect.Effect<Uint8Array>
   readonly restore: (bytes: Uint8Array) => Effect.Effect<boolean>
+  /** Functions that are judged now. */
+  readonly readyUnsafe: () => number
+  /** Forgets what was learned about one function, which begins anew; `false` where nothing was. */
+  readonly forget: (fn: string) => Effect.Effect<boolean>
   /** Forgets everything learned: every function begins anew. */
   readonly reset: Effect.Effect<void>
 }>()("effect-pic/services/BaselineProfiler") {}

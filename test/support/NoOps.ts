@@ -261,6 +261,8 @@ export const parts = {
     profiles: Effect.succeed([]),
     snapshot: Effect.succeed(new Uint8Array()),
     restore: () => Effect.succeed(true),
+    readyUnsafe: () => 0,
+    forget: () => Effect.succeed(true),
     reset: nothing
   }),
   Exceptions: Layer.succeed(Exceptions, {

@@ -4,10 +4,11 @@ import type { OutcomeReport } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
 import { Arena } from "./Arena.ts"
 import { Reader, Writer } from "./Bytes.ts"
-import type { DetectorSettings, Shared } from "./DetectorSettings.ts"
+import type { DetectorSettings } from "./DetectorSettings.ts"
 import { FunctionModel } from "./FunctionModel.ts"
 import { OrderModel } from "./OrderModel.ts"
 import { ScorePool } from "./ScorePool.ts"
+import type { Shared } from "./Shared.ts"
 import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
@@ -100,6 +101,24 @@ export class Detector {
     this.#shared.order.freeze()
     const { minSamples } = this.#settings()
     for (const model of learned) if (model.learned >= minSamples) model.freeze()
+  }
+
+  /** Forgets what was learned about one function, which begins anew; `false` where nothing was. */
+  forget(fn: string): boolean {
+    const model = this.#models.get(fn)
+    if (model === undefined) return false
+    this.#models.delete(fn)
+    this.#used.delete(fn)
+    if (this.#last === model) this.#last = undefined
+    model.release()
+    return true
+  }
+
+  /** Functions that are judged. */
+  get ready(): number {
+    let ready = 0
+    for (const model of this.#models.values()) if (model.state === "ready") ready++
+    return ready
   }
 
   profile(fn: string): BaselineProfile | undefined {

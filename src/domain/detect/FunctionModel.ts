@@ -5,11 +5,12 @@ import type { TelemetryEvent } from "../TelemetryEvent.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
-import { contextShare, type DetectorSettings, type Shared } from "./DetectorSettings.ts"
+import { contextShare, type DetectorSettings } from "./DetectorSettings.ts"
 import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
 import { RateModel } from "./RateModel.ts"
+import type { Shared } from "./Shared.ts"
 import { StructureModel } from "./StructureModel.ts"
 
 /** Of the calls of a ready function one in this many is learned: enough to follow change, too slow to be led. */

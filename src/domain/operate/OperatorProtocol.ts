@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { exceptionSecondsMax, ownerLengthMax, reasonLengthMax } from "../decide/Exceptions.ts"
 import { FailMode } from "../FailureClass.ts"
+import { functionNameLengthMax } from "../TelemetryEvent.ts"
 
 /**
  * The operator protocol, version 1: newline-delimited JSON over a Unix socket, one command per connection.
@@ -23,6 +24,9 @@ export const weakeningSecondsDefault = 3_600
 /** How long a weakening may last at most, in seconds. What must stay weaker belongs into the configuration. */
 export const weakeningSecondsMax = 86_400
 
+/** Why a command is given, and by whom: both go on record. */
+const Reason = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(reasonLengthMax))
+const Owner = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(ownerLengthMax))
 const Seconds = Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: weakeningSecondsMax }))
 
 /** What an operator may ask. `forSeconds` limits a change that weakens the protection below its configuration. */
@@ -39,8 +43,8 @@ export const OperatorCommand = Schema.TaggedUnion({
   Config: {},
   Allow: {
     decisionId: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64)),
-    reason: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(reasonLengthMax)),
-    owner: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(ownerLengthMax)),
+    reason: Reason,
+    owner: Owner,
     forSeconds: Schema.optionalKey(
       Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: exceptionSecondsMax }))
     )
@@ -48,7 +52,12 @@ export const OperatorCommand = Schema.TaggedUnion({
   ExceptionsList: {},
   ExceptionRevoke: {
     id: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64)),
-    owner: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(ownerLengthMax))
+    owner: Owner
+  },
+  Relearn: {
+    fn: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(functionNameLengthMax)),
+    reason: Reason,
+    owner: Owner
   }
 })
 export type OperatorCommand = typeof OperatorCommand.Type

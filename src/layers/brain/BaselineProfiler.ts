@@ -41,6 +41,8 @@ export const layer: Layer.Layer<BaselineProfiler, never, PicConfig> = Layer.effe
       profiles: Effect.sync(() => detector.profiles()),
       snapshot: Effect.sync(() => detector.snapshot()),
       restore: (bytes) => Effect.sync(() => detector.restore(bytes)),
+      readyUnsafe: () => detector.ready,
+      forget: (fn) => Effect.sync(() => detector.forget(fn)),
       reset: Effect.sync(() => {
         detector = new Detector(settings)
       })

@@ -1,3 +1,4 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -15,6 +16,11 @@ import * as StateKeeper from "./StateKeeper.ts"
 
 /** Names of what the brain learned and counted in the state store. */
 export const stateNames = { baselines: "baselines", counters: "counters" } as const
+
+/** How often it is looked whether functions became ready: a crash soon after must not send them back to learning. */
+const readyCheck = "1 second"
+/** Share of the time that such saves may take: with many functions one stops the process for milliseconds. */
+const saveShare = 0.01
 
 /** What was learned: only good under the feature key whose hashes it is made of. */
 const baselines = (profiler: BaselineProfiler["Service"], mark: () => number): StateKeeper.Snapshot => ({
@@ -75,5 +81,14 @@ export const make: Effect.Effect<
       yield* Effect.ignore(kept.save)
     })
   })
+  let readyWhenSaved = profiler.readyUnsafe()
+  const saveReady = Effect.gen(function*() {
+    const ready = profiler.readyUnsafe()
+    if (ready === readyWhenSaved) return
+    const [spent] = yield* Effect.timed(Effect.ignore(kept.save))
+    readyWhenSaved = ready
+    yield* Effect.sleep(Duration.times(spent, 1 / saveShare))
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(readyCheck), saveReady)))
   yield* Effect.forkScoped(Stream.runForEach(keys.events, () => follow), { startImmediately: true })
 })

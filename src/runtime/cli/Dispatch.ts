@@ -68,6 +68,10 @@ const commands: Readonly<Record<string, Entry>> = {
     description: "Fail open or closed, in the running process",
     load: async () => rooted((await import("./operate.ts")).mode)
   },
+  relearn: {
+    description: "Forget what was learned about one function: it learns again",
+    load: async () => rooted((await import("./relearn.ts")).relearn)
+  },
   replay: {
     description: "Run trace files through the whole pipeline and report detection figures",
     load: async () => {

@@ -1,6 +1,9 @@
+import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
+import * as Os from "node:os"
+import { ownerLengthMax, reasonLengthMax } from "../../domain/decide/Exceptions.ts"
 import type { OperatorCommand } from "../../domain/operate/OperatorProtocol.ts"
 import * as OperatorClient from "../operator/OperatorClient.ts"
 import { socketPath } from "../operator/OperatorSocket.ts"
@@ -36,3 +39,22 @@ export const demand = (
         new CheckFailed({ message: "no protected process runs on this storage directory (see --storage, --config)" })
       )
       : Effect.succeed(answer))
+
+/** Who gives the command: the user of the operating system, by number where there is no name. */
+export const owner = (): string => {
+  try {
+    return Os.userInfo().username.slice(0, ownerLengthMax) || "unknown"
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`
+  }
+}
+
+/** `--reason`, where a command weakens the protection: required, and not empty. */
+export const reasonFlag = (description: string) =>
+  Flag.String("reason").pipe(
+    Flag.filter(
+      (reason) => reason.trim() !== "" && reason.length <= reasonLengthMax,
+      () => `1 to ${reasonLengthMax} characters`
+    ),
+    Flag.withDescription(description)
+  )

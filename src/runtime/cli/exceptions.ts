@@ -5,25 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import * as Os from "node:os"
-import { exceptionSecondsMax, ownerLengthMax, reasonLengthMax } from "../../domain/decide/Exceptions.ts"
+import { exceptionSecondsMax } from "../../domain/decide/Exceptions.ts"
 import { decodeExceptionInfo, decodeExceptionList, type ExceptionInfo } from "../../domain/operate/OperatorProtocol.ts"
 import { configFlags, jsonFlag, parseSpan } from "./Common.ts"
 import { BadInput } from "./Failure.ts"
-import { demand } from "./Operator.ts"
+import { demand, owner, reasonFlag } from "./Operator.ts"
 import * as Output from "./Output.ts"
 
 const flags = { ...configFlags, json: jsonFlag }
 const daysMax = exceptionSecondsMax / 86_400
-
-/** Who gives the command: the user of the operating system, by number where there is no name. */
-const owner = (): string => {
-  try {
-    return Os.userInfo().username.slice(0, ownerLengthMax) || "unknown"
-  } catch {
-    return `uid ${process.getuid?.() ?? "unknown"}`
-  }
-}
 
 const seconds = (given: Option.Option<string>): Effect.Effect<{ readonly forSeconds?: number }, BadInput> => {
   if (Option.isNone(given)) return Effect.succeed({})
@@ -74,13 +64,10 @@ export const allow = Command.make(
       Flag.withDescription(`How long (12h, 14d; at most ${daysMax}d); by default 7d`),
       Flag.optional
     ),
-    reason: Flag.String("reason").pipe(Flag.withDescription("Why this is no attack; it goes on record"))
+    reason: reasonFlag("Why this is no attack; it goes on record")
   },
   (input) =>
     Effect.gen(function*() {
-      if (input.reason.trim() === "" || input.reason.length > reasonLengthMax) {
-        return yield* new BadInput({ message: `--reason is 1 to ${reasonLengthMax} characters` })
-      }
       if (input.decisionId === "" || input.decisionId.length > 64) {
         return yield* new BadInput({ message: `${input.decisionId} is no id of a decision` })
       }

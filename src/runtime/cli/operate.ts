@@ -120,12 +120,16 @@ const field = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
     value
   )
 
+/** Three digits are what a reader can use; counts stay whole. */
+const short = (content: unknown): string => {
+  if (typeof content === "number") return String(Number.isInteger(content) ? content : Number(content.toPrecision(3)))
+  return typeof content === "object" ? JSON.stringify(content) : String(content)
+}
+
 const renderStatus = (answer: Schema.Json): string => {
   const pairs = (value: unknown): string =>
     typeof value === "object" && value !== null
-      ? Object.entries(value).map(([name, content]) =>
-        `${name} ${typeof content === "object" ? JSON.stringify(content) : String(content)}`
-      ).join(", ")
+      ? Object.entries(value).map(([name, content]) => `${name} ${short(content)}`).join(", ")
       : "-"
   const profiles = field(answer, "profiles")
   const rows = Array.isArray(profiles)

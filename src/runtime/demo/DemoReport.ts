@@ -1,21 +1,6 @@
 import * as Accounting from "../../domain/flow/Accounting.ts"
-import type { Kind } from "./DemoData.ts"
+import type { Figures } from "./Figures.ts"
 import type { StageResult } from "./Stage.ts"
-
-/** What the stages measure. Rates are fractions, times microseconds. */
-export interface Figures {
-  readonly detectionRate: number
-  readonly falsePositiveRate: number
-  readonly p50Us: number
-  readonly p99Us: number
-  /** What protection adds to the median request, as a fraction of it. */
-  readonly overhead: number
-  readonly byKind: ReadonlyArray<{ readonly kind: Kind; readonly blocked: number; readonly all: number }>
-  readonly auditVerified: boolean
-  readonly auditRecords: number
-  readonly blocked: number
-  readonly accounting: Accounting.Accounting
-}
 
 /** A stage that was run, with how long it took. */
 export interface StageRun extends StageResult {

@@ -1,5 +1,5 @@
 import type * as Effect from "effect/Effect"
-import type { Figures } from "./DemoReport.ts"
+import type { Figures } from "./Figures.ts"
 
 /** What a stage found. It did what it should where there are no problems. */
 export interface StageResult {

@@ -130,6 +130,18 @@ export const make: Effect.Effect<
       return done(yield* rolloutState)
     }).pipe(turn.withPermits(1))
 
+  /** A function that learns runs unjudged: that it was sent back to learning is on record first, or it is not. */
+  const relearn = (fn: string, reason: string, owner: string): Effect.Effect<OperatorReply> =>
+    Effect.gen(function*() {
+      const profile = yield* profiler.profile(fn)
+      if (profile === undefined) return refused(`nothing was learned about ${fn}: see pic status`)
+      if (!(yield* record("operator", { action: "relearn", fn, learned: profile.learned, reason, owner }))) {
+        return refused("nothing was changed: the audit record could not be written")
+      }
+      yield* profiler.forget(fn)
+      return done({ fn, forgotten: profile.learned })
+    }).pipe(turn.withPermits(1))
+
   const effective = Effect.gen(function*() {
     const settings = config.settingsUnsafe()
     const values = Object.fromEntries(Array.from(knownSettings.keys(), (key) => [key, valueOf(settings, key)]))
@@ -168,6 +180,8 @@ export const make: Effect.Effect<
           record("operator", { action: "exceptions list" }),
           Effect.map(exceptions.list, (list) => done(list.map(infoOf)))
         )
+      case "Relearn":
+        return relearn(command.fn, command.reason, command.owner)
       case "Doctor":
         return Effect.andThen(
           record("operator", { action: "doctor", note: "a forged and a replayed canary follow and must be refused" }),

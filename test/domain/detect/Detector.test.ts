@@ -133,6 +133,23 @@ describe("Detector", () => {
     expect(detector.profiles().length).toBe(3)
   })
 
+  it("forgets one function, which learns again, and no other", () => {
+    const next = random(6)
+    const others = Array.from({ length: 300 }, () => event("other", search(next)))
+    const detector = trained([...searches(5, 300), ...others])
+    expect(detector.ready).toBe(2)
+    const held = detector.model("shop.search")
+    expect([detector.forget("shop.search"), detector.forget("shop.search"), detector.forget("never")])
+      .toEqual([true, false, false])
+    expect(detector.ready).toBe(1)
+    const [call] = searches(7, 1)
+    expect(held.assess(call!).state).toBe("learning")
+    expect([held.learn(call!, held.assess(call!)), detector.profile("shop.search")]).toEqual([false, undefined])
+    detector.learn(call!, detector.score(call!))
+    expect(detector.profile("shop.search")).toMatchObject({ state: "learning", learned: 1 })
+    expect(detector.profile("other")?.state).toBe("ready")
+  })
+
   it("stays small", () => {
     const detector = new Detector(() => ({ ...settings, functionsMax: 1000 }))
     const next = random(11)

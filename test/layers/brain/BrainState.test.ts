@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, References, Scope, Stream } from "effect"
+import { Context, type Duration, Effect, Exit, Fiber, Layer, References, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Learned from "../../../src/domain/detect/Learned.ts"
 import * as SavedCounters from "../../../src/domain/operate/SavedCounters.ts"
 import * as PicClock from "../../../src/layers/agent/PicClock.ts"
@@ -81,6 +82,23 @@ describe("what the brain learned and counted", () => {
       }).pipe(Effect.provideContext(second.services))
       assert.strictEqual((yield* counters(second.services)).attacks_blocked, 2)
       assert.strictEqual(yield* reasons(second.services), "")
+    }))
+
+  it.effect("a function that became ready is saved within a second: a kill soon after does not send it back to learning", () =>
+    Effect.gen(function*() {
+      const state = (services: Context.Context<BaselineProfiler>) =>
+        Effect.map(Context.get(services, BaselineProfiler).profile("login"), (profile) => profile?.state)
+      const killedAfter = (wait: Duration.Input) =>
+        Effect.gen(function*() {
+          const host = yield* machine
+          const first = yield* life(host)
+          yield* Effect.provideContext(train(makeLogin().login), first.services)
+          yield* TestClock.adjust(wait)
+          // The first life is not ended: nothing of what an orderly stop does has happened.
+          return yield* state((yield* life(host)).services)
+        })
+      assert.strictEqual(yield* killedAfter("1 second"), "ready")
+      assert.notStrictEqual(yield* killedAfter("900 millis"), "ready")
     }))
 
   it.effect("a replaced feature key: every function learns again, on record, with an alert", () =>

@@ -1,9 +1,7 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, References } from "effect"
+import { Effect, Layer, References } from "effect"
 import * as Fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import * as PicClock from "../../../src/layers/agent/PicClock.ts"
 import * as Config from "../../../src/layers/config/PicConfig.ts"
@@ -11,31 +9,9 @@ import * as CryptoCore from "../../../src/layers/crypto/CryptoCore.ts"
 import * as KeyManager from "../../../src/layers/crypto/KeyManager.ts"
 import * as Embedded from "../../../src/layers/Embedded.ts"
 import * as AuditStoreLayer from "../../../src/layers/store/AuditStore.ts"
-import { dispatch } from "../../../src/runtime/cli/Dispatch.ts"
-import { Streams } from "../../../src/runtime/cli/Output.ts"
 import * as Pic from "../../../src/runtime/Pic.ts"
 import { AuditStore } from "../../../src/services/AuditStore.ts"
-
-const temporary = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-cli-"))),
-  (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
-)
-
-/** Runs a command line as the process would: its exit code and what it wrote. */
-const pic = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
-  Effect.gen(function*() {
-    const written = { out: "", err: "" }
-    const code = yield* dispatch(args).pipe(
-      Effect.provideService(Streams, {
-        out: (text) => Effect.sync(() => void (written.out += text)),
-        err: (text) => Effect.sync(() => void (written.err += text)),
-        terminal: false
-      }),
-      Effect.provideService(References.MinimumLogLevel, "None"),
-      Effect.provide(Layer.merge(NodeServices.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
-    )
-    return { code, ...written }
-  })
+import { pic, temporary } from "../../support/Cli.ts"
 
 /** The one object that `--json` prints. */
 const object = (out: string): Record<string, unknown> => {

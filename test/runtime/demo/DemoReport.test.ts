@@ -1,17 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as DemoReport from "../../../src/runtime/demo/DemoReport.ts"
+import type { Figures } from "../../../src/runtime/demo/Figures.ts"
 import { quantile } from "../../../src/runtime/demo/Stopwatch.ts"
 import { type Answer, Tally } from "../../../src/runtime/demo/Tally.ts"
 
 const accounting = { offered: 10, analysed: 8, cached: 0, sampledOut: 0, throttled: 0, shed: 0, failed: 2, inFlight: 0 }
-const good: Partial<DemoReport.Figures> = {
+const good: Partial<Figures> = {
   detectionRate: 0.995,
   falsePositiveRate: 0.001,
   auditVerified: true,
   accounting,
   blocked: 4
 }
-const run = (figures: Partial<DemoReport.Figures>, problems: ReadonlyArray<string> = []): DemoReport.StageRun => ({
+const run = (figures: Partial<Figures>, problems: ReadonlyArray<string> = []): DemoReport.StageRun => ({
   name: "stage",
   shows: "something",
   summary: "done",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, References } from "effect"
+import { Context, Effect, Layer, References, Result } from "effect"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
@@ -16,12 +16,14 @@ import * as StateStore from "../../../src/layers/store/StateStore.ts"
 import * as TraceStore from "../../../src/layers/store/TraceStore.ts"
 import * as OperatorClient from "../../../src/runtime/operator/OperatorClient.ts"
 import * as OperatorServer from "../../../src/runtime/operator/OperatorServer.ts"
-import { AuditLogger } from "../../../src/services/AuditLogger.ts"
+import { AuditLogger, AuditLoggerError, AuditUnavailable } from "../../../src/services/AuditLogger.ts"
+import { BaselineProfiler } from "../../../src/services/BaselineProfiler.ts"
 import { CryptoCore } from "../../../src/services/CryptoCore.ts"
 import { KeyManager } from "../../../src/services/KeyManager.ts"
 import { PicConfig } from "../../../src/services/PicConfig.ts"
 import { PicHealth } from "../../../src/services/PicHealth.ts"
 import { PicMetrics } from "../../../src/services/PicMetrics.ts"
+import { makeLogin, train } from "../../support/Trained.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-op-"))),
@@ -29,9 +31,9 @@ const temporary = Effect.acquireRelease(
 )
 
 /** The embedded system with its operator socket; keys in a file, so that others can act as operators. */
-const system = (directory: string, settings: SettingsInput = {}) =>
+const system = (directory: string, settings: SettingsInput = {}, overrides: Embedded.Overrides = {}) =>
   OperatorServer.layer.pipe(
-    Layer.provideMerge(Embedded.layerWith({})),
+    Layer.provideMerge(Embedded.layerWith(overrides)),
     Layer.provideMerge(Layer.mergeAll(AuditStore.layerMemory, StateStore.layerMemory, TraceStore.layerMemory)),
     Layer.provideMerge(KeyManagerLayer.layerFile),
     Layer.provideMerge(Embedded.observability),
@@ -43,10 +45,10 @@ const system = (directory: string, settings: SettingsInput = {}) =>
     ))
   )
 
-const start = (settings?: SettingsInput) =>
+const start = (settings?: SettingsInput, overrides?: Embedded.Overrides) =>
   Effect.gen(function*() {
     const directory = yield* temporary
-    const services = yield* Layer.build(system(directory, settings))
+    const services = yield* Layer.build(system(directory, settings, overrides))
     return { directory, services, path: Path.join(directory, "operator.sock") }
   })
 
@@ -122,6 +124,45 @@ describe("operator socket", () => {
         services
       )
       assert.nestedPropertyVal(weaker, "weakenings[0].returnsTo", "closed")
+    }))
+
+  it.live("sends one function back to learning, on record, and not without evidence", () =>
+    Effect.gen(function*() {
+      const relearn = (fn: string) => ({ _tag: "Relearn", fn, reason: "release 4.2", owner: "anna" }) as const
+      const baseline = (services: Context.Context<BaselineProfiler>) =>
+        Effect.map(Context.get(services, BaselineProfiler).profile("login"), (profile) => profile?.state)
+      const trained = (overrides?: Embedded.Overrides) =>
+        Effect.gen(function*() {
+          const { path, services } = yield* start({ brain: { min_seconds: 0 } }, overrides)
+          yield* Effect.provideContext(train(makeLogin().login), services)
+          const call = (fn: string) =>
+            Effect.result(Effect.provideContext(OperatorClient.call(path, relearn(fn)), services))
+          return { call, services }
+        })
+
+      const { call, services } = yield* trained()
+      assert.strictEqual(yield* baseline(services), "ready")
+      assert.include(String(Result.getFailure(yield* call("logout"))), "nothing was learned about logout")
+      const forgotten = (yield* Context.get(services, BaselineProfiler).profile("login"))?.learned ?? 0
+      assert.deepStrictEqual(yield* call("login"), Result.succeed({ fn: "login", forgotten }))
+      assert.isUndefined(yield* baseline(services))
+      const { records } = yield* Context.get(services, AuditLogger).query({ kind: "operator", fn: "login" })
+      assert.deepInclude(JSON.parse(new TextDecoder().decode(records[0]?.body)), {
+        action: "relearn",
+        fn: "login",
+        reason: "release 4.2",
+        owner: "anna"
+      })
+
+      const unavailable = new AuditLoggerError({ reason: new AuditUnavailable({ detail: "the disk is full" }) })
+      const mute = yield* trained({
+        AuditLogger: Layer.effect(
+          AuditLogger,
+          Effect.map(AuditLogger, (logger) => ({ ...logger, record: () => Effect.fail(unavailable) }))
+        ).pipe(Layer.provide(Embedded.parts.AuditLogger))
+      })
+      assert.include(String(Result.getFailure(yield* mute.call("login"))), "nothing was changed")
+      assert.strictEqual(yield* baseline(mute.services), "ready")
     }))
 
   it.live("refuses an operator with other keys, without telling anything, and counts it", () =>

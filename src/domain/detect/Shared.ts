@@ -1,0 +1,20 @@
+import type { Arena } from "./Arena.ts"
+import type { DetectorSettings } from "./DetectorSettings.ts"
+import type { OrderModel } from "./OrderModel.ts"
+import type { ScorePool } from "./ScorePool.ts"
+import type { SubjectRates } from "./SubjectRates.ts"
+
+/** What the models of all functions share. */
+export interface Shared {
+  readonly settings: () => DetectorSettings
+  readonly pool: ScorePool
+  /** Where the numbers of all models lie. */
+  readonly arena: Arena
+  readonly subjects: SubjectRates
+  /** The order of calls in sessions, over all functions. */
+  readonly order: OrderModel
+  /** Evidence of drift in normal calls of all functions. */
+  readonly drifts: ScorePool
+  /** Entries that the count table of one function may grow to now: a share of the memory for all. */
+  readonly entriesMax: () => number
+}
