@@ -2,6 +2,7 @@ import { type Assessment, type LearningState } from "../Assessment.ts"
 import type { BaselineProfile } from "../BaselineProfile.ts"
 import type { Outcome } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
+import { AnomalyShare } from "./AnomalyShare.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
@@ -42,6 +43,8 @@ export class FunctionModel {
   readonly #calibration: Calibration
   readonly #drift: DriftModel
   readonly #seed: number
+  /** How many of the recent calls looked anomalous; begins anew with each process. */
+  readonly anomalies = new AnomalyShare()
   /** Made when the first call with a time, the first outcome and the first session come. */
   #rate: RateModel | undefined
   #outcomes: OutcomeModel | undefined
@@ -97,6 +100,7 @@ export class FunctionModel {
     const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
     this.#drift.push(event.features, alone <= this.#shared.settings().falsePositiveRate)
     const p = Math.min(alone, this.#inContext(event))
+    this.anomalies.push(p <= this.#shared.settings().falsePositiveRate)
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
     const findings = new Findings()
     this.#evidence(event, findings)
@@ -251,6 +255,7 @@ export class FunctionModel {
       state: this.#state,
       learned: this.#learned,
       calibrated: this.#calibration.size,
+      anomalous: this.anomalies.value,
       needed: this.#needed(),
       firstSeen: this.#firstSeen,
       lastSeen: this.#lastSeen

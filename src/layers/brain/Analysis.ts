@@ -65,6 +65,7 @@ export const make: Effect.Effect<
     if (!decision.wouldBlock && decision.source !== "exception") profiler.learnUnsafe(event, assessment)
     traces.appendUnsafe({ event, decision })
     counts.analysed++
+    if (decision.wouldBlock) review(event.fn)
     if (decision.action === "block") counts.blocked++
     else if (decision.wouldBlock) {
       counts.wouldBlock++
@@ -72,6 +73,13 @@ export const make: Effect.Effect<
       audit.recordUnsafe("would_block", blockEvidence(event, decision))
     } else noteAllow(event, decision)
     return decision
+  }
+
+  const review = (fn: string): void => {
+    const { anomalies } = profiler.modelUnsafe(fn)
+    if (!anomalies.takeReview()) return
+    const share = `${Math.round(100 * anomalies.value)} % of the recent calls of ${fn} look anomalous`
+    alerts.raiseUnsafe("review", `${share}: it is under attack, or a release changed it (pic allow, pic relearn)`)
   }
 
   const noteAllow = (event: TelemetryEvent, decision: Decision): void => {

@@ -126,6 +126,9 @@ const short = (content: unknown): string => {
   return typeof content === "object" ? JSON.stringify(content) : String(content)
 }
 
+const cell = (name: string, content: unknown): string =>
+  name === "anomalous" && typeof content === "number" ? `${short(100 * content)} %` : String(content ?? "")
+
 const renderStatus = (answer: Schema.Json): string => {
   const pairs = (value: unknown): string =>
     typeof value === "object" && value !== null
@@ -133,14 +136,16 @@ const renderStatus = (answer: Schema.Json): string => {
       : "-"
   const profiles = field(answer, "profiles")
   const rows = Array.isArray(profiles)
-    ? profiles.map((one) => ["fn", "state", "learned", "needed"].map((name) => String(field(one, name) ?? "")))
+    ? profiles.map((one) =>
+      ["fn", "state", "learned", "anomalous", "needed"].map((name) => cell(name, field(one, name)))
+    )
     : []
   return [
     String(field(answer, "health", "line") ?? "health unknown"),
     `calls: ${pairs(field(answer, "accounting"))}`,
     `latency in ms: ${pairs(field(answer, "stats", "decisionLatencyMs"))}`,
     `brain: ${pairs(field(answer, "brain"))}`,
-    ...(rows.length > 0 ? ["", Output.table(["FUNCTION", "BASELINE", "LEARNED", "NEEDED"], rows)] : [])
+    ...(rows.length > 0 ? ["", Output.table(["FUNCTION", "BASELINE", "LEARNED", "ANOMALOUS", "NEEDED"], rows)] : [])
   ].join("\n")
 }
 

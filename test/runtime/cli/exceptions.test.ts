@@ -64,11 +64,12 @@ describe("pic relearn", () => {
       const { login } = makeLogin()
       yield* Effect.provideContext(train(login), services)
       yield* Effect.flip(Effect.provideContext(login(...hostile), services))
+      assert.match((yield* pic(["status", ...storage])).out, /login +ready +\d+ +0\.\d+ % /)
       const again = yield* pic(["relearn", "login", "--reason", "release 4.2", ...storage])
       assert.deepInclude(again, { code: 0, err: "" })
       assert.include(again.out, "login learns again")
       yield* Effect.provideContext(login(...hostile), services)
-      assert.match((yield* pic(["status", ...storage])).out, /login +learning +1 /)
+      assert.match((yield* pic(["status", ...storage])).out, /login +learning +1 +0 % /)
       yield* end
     }))
 
