@@ -64,7 +64,7 @@ describe("pic relearn", () => {
       const { login } = makeLogin()
       yield* Effect.provideContext(train(login), services)
       yield* Effect.flip(Effect.provideContext(login(...hostile), services))
-      assert.match((yield* pic(["status", ...storage])).out, /login +ready +\d+ +0\.\d+ % /)
+      assert.match((yield* pic(["status", ...storage])).out, /login +ready +\d+ +0\.391 %\n/)
       const again = yield* pic(["relearn", "login", "--reason", "release 4.2", ...storage])
       assert.deepInclude(again, { code: 0, err: "" })
       assert.include(again.out, "login learns again")
