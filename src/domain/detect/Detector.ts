@@ -13,7 +13,7 @@ import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 4
+const version = 5
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 

@@ -25,9 +25,14 @@ const suspicious = 2
 /** A run must also be this much faster than the fastest learned ones, on a log scale. */
 const runMargin = Math.log(1.05)
 const runScaleMin = 0.05
-/** Quarters of a millisecond: the unit of times, which are kept modulo 2^32 (12 days). */
+/** Quarters of a millisecond: the unit of times, which are kept modulo 2^32. */
 const ticksPerMs = 4
 const tickMin = ticksPerMs
+/**
+ * A pause counts as at most this long (4.7 hours): of a function that is called twice a day a run takes weeks, and must not
+ * pass what 32 bits hold.
+ */
+const pauseMax = 2 ** 31 / run
 
 /** Calls of a subject in the last ten seconds or so, below which its pace says nothing. */
 const subjectMin = 5
@@ -50,7 +55,11 @@ const subjectPeak = runEnds + endWords
 const subjectCalls = subjectPeak + 1
 const subjectLearned = subjectCalls + 1
 const subjectEnds = subjectLearned + 1
-const recordWords = subjectEnds + endWords
+/** The time of the last call in ticks, high and low half, and the clock of the runs, on which pauses are bounded. */
+const lastHigh = subjectEnds + endWords
+const lastLow = lastHigh + 1
+const clock = lastLow + 1
+const recordWords = clock + 1
 
 /**
  * The pace of the calls of a function, on three scales. Calls per 1, 5 and 20 s against the empirical counts while
@@ -122,13 +131,23 @@ export class RateModel {
     words[base + peak] = 0
   }
 
+  /** Advances the clock of the runs, and tells it. A clock that steps back stands still. */
+  #advanceClock(now: number): number {
+    const { at, words } = this.#block
+    const ticks = Math.floor(now * ticksPerMs)
+    const passed = ticks - words[at + lastHigh]! * 2 ** 32 - words[at + lastLow]!
+    words[at + lastHigh] = Math.floor(ticks / 2 ** 32)
+    words[at + lastLow] = ticks
+    return words[at + clock] = (words[at + clock]! + Math.max(0, Math.min(pauseMax, passed))) >>> 0
+  }
+
   /** The time that the last calls took, against the usual one. */
   #countRun(now: number): void {
+    const tick = this.#advanceClock(now)
     const { at, floats, words } = this.#block
-    const tick = Math.floor(now * ticksPerMs) >>> 0
     const calls = words[at + seen]!
     const place = at + times + calls % run
-    const took = Math.max(0, (tick - words[place]!) | 0) + tickMin
+    const took = ((tick - words[place]!) >>> 0) + tickMin
     words[place] = tick
     words[at + seen] = calls + 1
     this.#speedUp = 0

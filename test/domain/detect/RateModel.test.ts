@@ -49,6 +49,22 @@ class Traffic {
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
 describe("RateModel", () => {
+  it.each([1, 5, 11, 40])("a function called every %d hours, or after weeks of silence, is in no burst", (hours) => {
+    const model = new RateModel(new Arena(), new SubjectRates())
+    let now = start
+    const call = (pause: number) => {
+      model.count(now += pause, "", 1)
+      return model.evidence(now, undefined)
+    }
+    const hour = 3_600_000
+    for (let i = 0; i < 600; i++) call(hours * hour)
+    model.freeze()
+    const evidence = Array.from({ length: 400 }, (_, i) => call(i % 90 === 50 ? 500 * hour : hours * hour))
+    expect(Math.max(...evidence)).toBeLessThan(alarm)
+    // Positive control: the same calls within minutes are.
+    expect(Math.max(...Array.from({ length: 40 }, () => call(60_000)))).toBeGreaterThanOrEqual(alarm)
+  })
+
   it.each([0.5, 10, 400])("finds a threefold burst of %d calls a second within 50 calls", (rate) => {
     const found = Array.from({ length: 15 }, (_, i) => {
       const traffic = new Traffic(60 + i, rate).learn(4000)
