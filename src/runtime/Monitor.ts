@@ -102,9 +102,9 @@ export const wrap: {
       const monitor = Context.getUnsafe(fiber.context, Service.Monitor)
       if (!monitor.enabledUnsafe()) return f.apply(this, args)
       const judged = monitor.judgeUnsafe(site, args, sessionOf(fiber))
-      return Effect.isEffect(judged)
-        ? Effect.flatMap(judged, (late) => enforce(monitor, late, this, args))
-        : enforce(monitor, judged, this, args)
+      return "decision" in judged
+        ? enforce(monitor, judged, this, args)
+        : Effect.flatMap(judged, (late) => enforce(monitor, late, this, args))
     })
   }, f)
 }

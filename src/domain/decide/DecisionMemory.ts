@@ -4,7 +4,11 @@ import { RecentMap } from "../RecentMap.ts"
 /** Characters of an event id that fit a row: the longest that the wire admits. Other ids are kept as they are. */
 const idLengthMax = 64
 
-/** The decisions of one generation, in columns: nothing in here is an object that a garbage collection must move. */
+/** Whether a decision is one of the many that differ by a few numbers only. */
+const isPlain = ({ action, findings, wouldBlock }: Decision): boolean =>
+  action === "allow" && !wouldBlock && findings.length === 0
+
+/** The decisions of one generation, in columns: plain ones are no objects that a garbage collection must move. */
 class Generation {
   size = 0
   readonly #slots: Int32Array
@@ -16,6 +20,8 @@ class Generation {
   readonly #pValues: Float64Array
   readonly #sources: Array<DecisionSource>
   readonly #reasons: Array<string>
+  /** The decisions that are not plain, as they are. */
+  readonly #whole: Array<Decision | undefined>
 
   constructor(capacity: number) {
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)))
@@ -27,11 +33,13 @@ class Generation {
     this.#pValues = new Float64Array(capacity)
     this.#sources = new Array<DecisionSource>(capacity).fill("brain")
     this.#reasons = new Array<string>(capacity).fill("")
+    this.#whole = new Array<Decision | undefined>(capacity).fill(undefined)
   }
 
   clear(): void {
     this.size = 0
     this.#slots.fill(0)
+    this.#whole.fill(undefined)
   }
 
   /** Where the index points to a row of this id, or the free place for it: rows are counted from 1, 0 is free. */
@@ -50,24 +58,40 @@ class Generation {
     return true
   }
 
-  add(decision: Decision, serial: number, hash: number): void {
+  /** Writes an id into the next free row; `false` where it does not fit. */
+  #writeId(eventId: string): boolean {
+    if (eventId.length > idLengthMax) return false
+    const start = this.size * idLengthMax
+    let units = 0
+    for (let i = 0; i < eventId.length; i++) {
+      const unit = eventId.charCodeAt(i)
+      units |= unit
+      this.#ids[start + i] = unit
+    }
+    return units <= 0xff
+  }
+
+  /** Adds a decision; `false` where its id does not fit a row. */
+  add(decision: Decision, serial: number, hash: number): boolean {
     const { eventId } = decision
+    if (!this.#writeId(eventId)) return false
     const place = this.#place(eventId, hash)
     const row = this.#slots[place] === 0 ? this.size++ : this.#slots[place]! - 1
     this.#slots[place] = row + 1
     this.#hashes[row] = hash
     this.#lengths[row] = eventId.length
-    for (let i = 0; i < eventId.length; i++) this.#ids[row * idLengthMax + i] = eventId.charCodeAt(i)
     this.#serials[row] = serial
     this.#confidences[row] = decision.confidence
     this.#pValues[row] = decision.pValue
     this.#sources[row] = decision.source
     this.#reasons[row] = decision.reason
+    this.#whole[row] = isPlain(decision) ? undefined : decision
+    return true
   }
 
   get(eventId: string, hash: number, idOf: (serial: number) => string): Decision | undefined {
     const row = this.#slots[this.#place(eventId, hash)]! - 1
-    return row < 0 ? undefined : {
+    return row < 0 ? undefined : this.#whole[row] ?? {
       id: idOf(this.#serials[row]!),
       eventId,
       action: "allow",
@@ -81,12 +105,6 @@ class Generation {
   }
 }
 
-const isNarrow = (text: string): boolean => {
-  if (text.length > idLengthMax) return false
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false
-  return true
-}
-
 /**
  * The decisions on at least the latest `capacity` events, so that a retry gets the answer that the first attempt got.
  *
@@ -97,7 +115,8 @@ export class DecisionMemory {
   readonly #capacity: number
   readonly #hash: (eventId: string) => number
   readonly #idOf: (serial: number) => string
-  readonly #others: RecentMap<string, Decision>
+  /** Decisions whose ids do not fit a row: no agent of ours makes such. */
+  readonly #odd: RecentMap<string, Decision>
   #young: Generation
   #old: Generation
   #lastId = ""
@@ -108,7 +127,7 @@ export class DecisionMemory {
     capacity: number,
     options: { readonly hash: (eventId: string) => number; readonly idOf: (serial: number) => string }
   ) {
-    this.#others = new RecentMap(capacity)
+    this.#odd = new RecentMap(capacity)
     this.#capacity = capacity
     this.#hash = options.hash
     this.#idOf = options.idOf
@@ -118,26 +137,21 @@ export class DecisionMemory {
 
   /** Remembers a decision whose id is that of `serial`. */
   add(decision: Decision, serial: number): void {
-    const { action, eventId, findings, wouldBlock } = decision
-    if (action !== "allow" || wouldBlock || findings.length > 0 || !isNarrow(eventId)) {
-      this.#others.set(eventId, decision)
-      return
-    }
     if (this.#young.size === this.#capacity) {
       const cleared = this.#old
       cleared.clear()
       this.#old = this.#young
       this.#young = cleared
     }
-    this.#young.add(decision, serial, this.#hashOf(eventId))
+    const { eventId } = decision
+    if (!this.#young.add(decision, serial, this.#hashOf(eventId))) this.#odd.set(eventId, decision)
   }
 
   /** The decision on an event, equal to the one that was added. */
   get(eventId: string): Decision | undefined {
-    const other = this.#others.size === 0 ? undefined : this.#others.get(eventId)
-    if (other !== undefined) return other
     const hash = this.#hashOf(eventId)
-    return this.#young.get(eventId, hash, this.#idOf) ?? this.#old.get(eventId, hash, this.#idOf)
+    const known = this.#young.get(eventId, hash, this.#idOf) ?? this.#old.get(eventId, hash, this.#idOf)
+    return known !== undefined || this.#odd.size === 0 ? known : this.#odd.get(eventId)
   }
 
   /** An event is looked up and then added: its id is hashed once. */

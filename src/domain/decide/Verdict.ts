@@ -78,6 +78,8 @@ const failureOf = ({ reason }: Decision): string | undefined => {
 
 /** The bucket of the accounting that a decided call belongs to. */
 export const bucketOf = (decision: Decision): Bucket => {
+  // Nearly all are verdicts of the brain, which stand for themselves.
+  if (decision.source === "brain") return "analysed"
   const failure = failureOf(decision)
   if (failure !== undefined) return failure === "Overload" ? "shed" : "failed"
   switch (decision.source) {

@@ -61,29 +61,35 @@ export class KeyedHash {
     let v1 = this.#k1
     let v2 = 0x6c796765 ^ v0
     let v3 = 0x74656462 ^ v1
-    // The words, the last word, then (i = count + 1) the finalisation: every step is two rounds, the end four.
-    for (let i = 0; i <= count + 1; i++) {
-      const m = i < count ? words[i]! : last
-      let rounds = 2
-      if (i > count) {
-        v2 ^= 0xff
-        rounds = 4
-      } else {
-        v3 ^= m
-      }
-      for (let r = 0; r < rounds; r++) {
-        v0 = (v0 + v1) | 0
-        v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
-        v0 = (v0 << 16) | (v0 >>> 16)
-        v2 = (v2 + v3) | 0
-        v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
-        v0 = (v0 + v3) | 0
-        v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
-        v2 = (v2 + v1) | 0
-        v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
-        v2 = (v2 << 16) | (v2 >>> 16)
-      }
-      if (i <= count) v0 ^= m
+    // The words, the last word, then two steps of finalisation, which take nothing in. Each step is two rounds, written
+    // out: a loop around them would cost as much as they do.
+    for (let i = 0; i < count + 3; i++) {
+      let m = 0
+      if (i < count) m = words[i]!
+      else if (i === count) m = last
+      else if (i === count + 1) v2 ^= 0xff
+      v3 ^= m
+      v0 = (v0 + v1) | 0
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+      v0 = (v0 << 16) | (v0 >>> 16)
+      v2 = (v2 + v3) | 0
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+      v0 = (v0 + v3) | 0
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+      v2 = (v2 + v1) | 0
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+      v2 = (v2 << 16) | (v2 >>> 16)
+      v0 = (v0 + v1) | 0
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+      v0 = (v0 << 16) | (v0 >>> 16)
+      v2 = (v2 + v3) | 0
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+      v0 = (v0 + v3) | 0
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+      v2 = (v2 + v1) | 0
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+      v2 = (v2 << 16) | (v2 >>> 16)
+      v0 ^= m
     }
     return (v1 ^ v3) >>> 0
   }

@@ -6,6 +6,10 @@ const empty = Buffer.alloc(0)
 export const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
+/** A view of some bytes; `subarray` of a Buffer makes another Buffer, for twice the price. */
+export const view = (bytes: Uint8Array, start: number, length: number): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
+
 /**
  * Reads what `ByteWriter` wrote. It never throws and never reads outside its bounds: the first read that does not fit
  * makes `failed` true, and every read from then on gives zero or nothing; check `failed` before using what was read.
@@ -126,7 +130,7 @@ export class ByteReader {
   raw(length: number): Uint8Array {
     if (!this.#has(length)) return empty
     this.position += length
-    return this.#bytes.subarray(this.position - length, this.position)
+    return view(this.#bytes, this.position - length, length)
   }
 
   /** Reads the next string if it is `expected` and narrow, without making a string of it; else reads nothing. */

@@ -1,3 +1,5 @@
+import { view } from "./ByteReader.ts"
+
 /** First size of the scratch buffer, in bytes: most single events fit, so it rarely grows. */
 const initialLength = 4096
 /** Longest string that can be written, in UTF-16 code units; far above every limit, so that a cut is always refused. */
@@ -83,6 +85,6 @@ export class ByteWriter {
 
   /** A view of what was written; the next write may overwrite it. */
   written(): Uint8Array {
-    return this.bytes.subarray(0, this.position)
+    return view(this.bytes, 0, this.position)
   }
 }

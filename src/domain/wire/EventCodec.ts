@@ -79,7 +79,6 @@ const readArgument = (reader: ByteReader): ArgumentFeatures => {
 
 const readFeatures = (reader: ByteReader, arity: number, truncated: boolean): CallFeatures => {
   const count = reader.count(argumentsMax, argumentFixedLength)
-  reader.prepareText(reader.end - reader.position)
   const args = new Array<ArgumentFeatures>(count)
   for (let i = 0; i < count; i++) args[i] = readArgument(reader)
   return { arity, arguments: args, truncated }
@@ -96,7 +95,8 @@ export const readEvent = (reader: ByteReader, names: Names): TelemetryEvent => {
   const timestamp = reader.finite()
   const samplingProbability = reader.fraction()
   const headEnd = reader.position + headLength
-  reader.prepareText(headLength)
+  // An event is kept or dropped whole, so one text serves all its strings.
+  reader.prepareText(reader.end - reader.position)
   const id = reader.string(1, idLengthMax)
   const agentId = names.agents.read(reader, 1, idLengthMax)
   const fn = names.functions.read(reader, 1, functionNameLengthMax)

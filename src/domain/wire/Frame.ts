@@ -1,5 +1,5 @@
 import { type Direction, directionOf } from "../keys/MacKey.ts"
-import type { ByteReader } from "./ByteReader.ts"
+import { type ByteReader, view } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { FramePool } from "./FramePool.ts"
 import type { Names } from "./Interner.ts"
@@ -79,7 +79,7 @@ export const finish = (pool: FramePool, signed: Uint8Array, mac: Uint8Array): Bu
 }
 
 /** The nonce of a frame, as a view. */
-export const nonceOf = (frame: Uint8Array): Uint8Array => frame.subarray(nonceAt, nonceAt + nonceLength)
+export const nonceOf = (frame: Uint8Array): Uint8Array => view(frame, nonceAt, nonceLength)
 
 /** A header and where the body of its frame begins. */
 export interface OpenedFrame extends Header {

@@ -164,7 +164,7 @@ export const layer: Layer.Layer<
     ): Effect.Effect<Decision | FailureClass> =>
       Effect.suspend(() => {
         const sentAt = clock.nowUnsafe()
-        if (!Effect.isEffect(attempt.reply)) return Effect.succeed(conclude(attempt, attempt.reply, event, sentAt))
+        if (attempt.reply instanceof Uint8Array) return Effect.succeed(conclude(attempt, attempt.reply, event, sentAt))
         const left = deadline - sentAt
         const timeoutMs = inProcess ? left : Math.min(left, config.settingsUnsafe().cellagent.brain_timeout_ms)
         return Effect.map(awaitReply(attempt.reply, { timeoutMs, keep: inProcess, onDefect }), (reply) => {
@@ -224,7 +224,7 @@ export const layer: Layer.Layer<
         budget.deposit()
         const startedAt = clock.nowUnsafe()
         const attempt = attemptUnsafe(event, permit)
-        if (Effect.isEffect(attempt.reply)) return converse(attempt, event, policy, startedAt)
+        if (!(attempt.reply instanceof Uint8Array)) return converse(attempt, event, policy, startedAt)
         const answer = conclude(attempt, attempt.reply, event, startedAt)
         return typeof answer === "string" ? failed(answer, event, policy) : answer
       } catch (cause) {
@@ -252,7 +252,7 @@ export const layer: Layer.Layer<
       sendEvent: (event, policy) =>
         Effect.suspend(() => {
           const decision = sendEventUnsafe(event, policy)
-          return Effect.isEffect(decision) ? decision : Effect.succeed(decision)
+          return "eventId" in decision ? Effect.succeed(decision) : decision
         }),
       sendEvents: (events) =>
         Effect.map(

@@ -157,10 +157,10 @@ export const layer: Layer.Layer<
 
     const verdictOn = (site: CallSite, event: TelemetryEvent, within: boolean): Decision | Effect.Effect<Decision> => {
       const verdict = within ? connector.sendEventUnsafe(event, enforcedPolicy(site)) : overLimitVerdict(event)
-      if (!Effect.isEffect(verdict)) return withEvidence(event, verdict)
+      if ("eventId" in verdict) return withEvidence(event, verdict)
       return Effect.flatMap(verdict, (decision) => {
         const proven = withEvidence(event, decision)
-        return Effect.isEffect(proven) ? proven : Effect.succeed(proven)
+        return "eventId" in proven ? Effect.succeed(proven) : proven
       })
     }
     /** Waits in a fiber of the agent, so that a caller who is interrupted is still counted by the verdict. */
@@ -201,7 +201,7 @@ export const layer: Layer.Layer<
         metrics.incrementUnsafe(within ? "events_sent" : "throttling_events")
         if (!enforced) return observe(within ? observed : overLimit, event)
         const verdict = verdictOn(site, event, within)
-        return Effect.isEffect(verdict) ? later(site, event, verdict) : calls.judged(event, verdict)
+        return "eventId" in verdict ? calls.judged(event, verdict) : later(site, event, verdict)
       } catch (cause) {
         return settled ? sampledOut : failed(site, event, enforced, cause)
       }

@@ -97,24 +97,24 @@ const makeVerify = (services: Services, codec: FrameCodec, agentId: string) => {
 }
 
 const makeSign = (codec: FrameCodec, agentId: string) => {
-  const sign = (purpose: "event" | "events" | "outcomes", eventId: string): SignedRequest => {
-    const frame = codec.sign(purpose)
+  const sign = (eventId: string): SignedRequest => {
+    const frame = codec.sign()
     return { frame, nonce: nonceOf(frame), eventId }
   }
   const signEventUnsafe: SecureTransport["Service"]["signEventUnsafe"] = (event) => {
     codec.start("event", agentId, undefined)
     writeEvent(codec.writer, event)
-    return sign("event", event.id)
+    return sign(event.id)
   }
   const signEventsUnsafe: SecureTransport["Service"]["signEventsUnsafe"] = (events) => {
     codec.start("events", agentId, undefined)
     writeEvents(codec.writer, events)
-    return { ...sign("events", ""), eventIds: events.map((event) => event.id) }
+    return { ...sign(""), eventIds: events.map((event) => event.id) }
   }
   const signOutcomesUnsafe: SecureTransport["Service"]["signOutcomesUnsafe"] = (reports) => {
     codec.start("outcomes", agentId, undefined)
     writeOutcomes(codec.writer, reports)
-    return sign("outcomes", "")
+    return sign("")
   }
   return { signEventUnsafe, signEventsUnsafe, signOutcomesUnsafe }
 }

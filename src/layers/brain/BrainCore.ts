@@ -116,7 +116,7 @@ export const layer: Layer.Layer<
       const decision = queue.utilizationUnsafe() === 0
         ? analysis.analyseUnsafe(event, enforced)
         : viaQueue(event, enforced)
-      return Effect.isEffect(decision) ? Effect.map(decision, (d) => sign(request, d)) : sign(request, decision)
+      return "eventId" in decision ? sign(request, decision) : Effect.map(decision, (d) => sign(request, d))
     }
 
     // Observed calls have run by the time they are analysed, so nothing of a batch is enforced; one wait for all of
@@ -192,7 +192,7 @@ export const layer: Layer.Layer<
       decision.source === "brain" ? { ...decision, source: "local" } : decision
     const judgeUnsafe = (event: TelemetryEvent): Decision | Effect.Effect<Decision> => {
       const decision = analysis.analyseUnsafe(event, engine.isEnforcedUnsafe(event))
-      return Effect.isEffect(decision) ? Effect.map(decision, local) : local(decision)
+      return "eventId" in decision ? local(decision) : Effect.map(decision, local)
     }
 
     const start = Effect.sync(() => {

@@ -73,17 +73,17 @@ const makeSign = (codec: FrameCodec) => {
   const signDecisionUnsafe: SecurityValidator["Service"]["signDecisionUnsafe"] = (request, decision, signal) => {
     start("decision", request)
     writeVerdict(codec.writer, decision, signal)
-    return codec.sign("decision")
+    return codec.sign()
   }
   const signDecisionsUnsafe: SecurityValidator["Service"]["signDecisionsUnsafe"] = (request, decisions, signal) => {
     start("decisions", request)
     writeDecisions(codec.writer, decisions, signal)
-    return codec.sign("decisions")
+    return codec.sign()
   }
   const signAckUnsafe: SecurityValidator["Service"]["signAckUnsafe"] = (request, signal) => {
     start("ack", request)
     writeSignal(codec.writer, signal)
-    return codec.sign("ack")
+    return codec.sign()
   }
   return { signDecisionUnsafe, signDecisionsUnsafe, signAckUnsafe }
 }

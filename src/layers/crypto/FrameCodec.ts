@@ -1,5 +1,6 @@
 import * as Result from "effect/Result"
-import { asBuffer, ByteReader } from "../../domain/wire/ByteReader.ts"
+import type { MacKey } from "../../domain/keys/MacKey.ts"
+import { asBuffer, ByteReader, view } from "../../domain/wire/ByteReader.ts"
 import { ByteWriter } from "../../domain/wire/ByteWriter.ts"
 import {
   finish,
@@ -37,24 +38,28 @@ export class FrameCodec {
   readonly #keys: KeyManager["Service"]
   readonly #nonces: NonceSequence
   readonly #now: () => number
+  /** The key of the frame that was started. */
+  #key: MacKey
 
   constructor(crypto: CryptoCore["Service"], keys: KeyManager["Service"], now: () => number) {
     this.#crypto = crypto
     this.#keys = keys
     this.#nonces = new NonceSequence(crypto.randomBytesUnsafe)
     this.#now = now
+    this.#key = keys.getActiveKeyUnsafe("event")
   }
 
-  /** Starts a frame; write its body to `writer`, then `sign` it with the same purpose. */
+  /** Starts a frame; write its body to `writer`, then `sign` it. */
   start(purpose: FramePurpose, agentId: string, request: RequestRef | undefined): void {
-    const keyId = this.#keys.getActiveKeyUnsafe(purpose).id
+    this.#key = this.#keys.getActiveKeyUnsafe(purpose)
+    const keyId = this.#key.id
     writeHeader(this.writer, { purpose, agentId, keyId, timestamp: this.#now(), request }, this.#nonces)
   }
 
-  /** The finished frame. Nothing between `start` and here waits, so the key is the same. */
-  sign(purpose: FramePurpose): Buffer {
+  /** The finished frame, signed by the key that its header names. */
+  sign(): Buffer {
     const signed = this.writer.written()
-    return finish(this.#pool, signed, this.#crypto.macUnsafe(this.#keys.getActiveKeyUnsafe(purpose), signed))
+    return finish(this.#pool, signed, this.#crypto.macUnsafe(this.#key, signed))
   }
 
   /**
@@ -72,7 +77,7 @@ export class FrameCodec {
     const key = this.#keys.verifyKeyUnsafe(header.purpose, header.keyId)
     if (key === undefined) return refusals.unknown_key
     const signedLength = bytes.length - macLength
-    return this.#crypto.verifyMacUnsafe(key, bytes.subarray(0, signedLength), bytes.subarray(signedLength))
+    return this.#crypto.verifyMacUnsafe(key, view(bytes, 0, signedLength), view(bytes, signedLength, macLength))
       ? Result.succeed({ bytes, header })
       : refusals.bad_signature
   }

@@ -33,6 +33,16 @@ describe("PicClock", () => {
       assert.strictEqual(clock.nowUnsafe(), before + 5)
     }))
 
+  it.live("on Effect's own clock it tells the wall's time at first, and goes on", () =>
+    Effect.gen(function*() {
+      const earliest = Date.now()
+      const clock = yield* PicClock
+      const before = clock.nowUnsafe()
+      assert.isTrue(before >= earliest && before <= Date.now() + 1)
+      yield* Effect.sleep(2)
+      assert.isAbove(clock.nowUnsafe(), before)
+    }).pipe(Effect.provide(PicClockLayer.layer)))
+
   it("one set by hand does not go back", () => {
     const { layer, set } = PicClockLayer.makeManual(500)
     const clock = Effect.runSync(Effect.provide(PicClock, layer))

@@ -77,7 +77,7 @@ export const openNode = Effect.fnUntraced(function*(directory: string, replace: 
     kept = key
     codec.start("event", "stubborn#1", undefined)
     writeEvent(codec.writer, sampleEvent)
-    return codec.sign("event")
+    return codec.sign()
   }
   const node: KeyNode = {
     keys,
