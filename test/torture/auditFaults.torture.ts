@@ -16,7 +16,7 @@ const calls: ReadonlyArray<{ readonly file: string; readonly names: ReadonlyArra
 const effects = ["error=EIO", "error=ENOSPC", "signal=KILL"]
 
 /** Most times that one call is tried; fewer where the process does not make it that often. */
-const timesMax = 24
+const timesMax = 48
 
 describe("audit under torture: system calls that fail", () => {
   it("each system call that touches the log fails or kills, at each time it is made", async () => {

@@ -13,7 +13,7 @@ describe("audit under torture: power loss", () => {
     print(`power loss seed ${seed}: ${JSON.stringify(full)}`)
     assert.deepInclude(full, { losing: 0, refused: 0 }, `seed ${seed}: ${full.firstRefusal}`)
     const control = await replay({ groups: 100, states: 200, synchronous: "NORMAL", random: makeRandom(seed) })
-    print(`power loss, driver that does not sync: ${JSON.stringify(control)}`)
+    print(`power loss, SQLite at synchronous = NORMAL: ${JSON.stringify(control)}`)
     assert.isAbove(control.losing, 20, "the replay must be able to lose records")
     assert.strictEqual(control.silent, 0, "a head that covers lost records says so")
   })

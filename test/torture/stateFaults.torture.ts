@@ -34,7 +34,7 @@ describe("state under torture", () => {
       print(`power loss seed ${seed}: ${JSON.stringify(full)}`)
       assert.deepInclude(full, { losing: 0, refused: 0 }, `seed ${seed}: ${full.firstRefusal}`)
       const control = yield* replay(200, "NORMAL")
-      print(`power loss, driver that does not sync: ${JSON.stringify(control)}`)
+      print(`power loss, SQLite at synchronous = NORMAL: ${JSON.stringify(control)}`)
       assert.isAbove(control.losing, 20, "the replay must be able to lose values")
       assert.strictEqual(control.silent, 0, "an old state file says so")
     }))

@@ -3,8 +3,8 @@ import type { AuditRecord } from "./AuditRecord.ts"
 import type { ChainEntry } from "./Chain.ts"
 
 /*
- * Entries and records as one block of bytes, to hand a whole group from thread to thread at the cost of one message, and
- * to carry the last group in the head file (see Carry). They are not what hashes cover (see RecordBytes for that).
+ * Entries and records as one block of bytes, to hand a whole group from thread to thread at the cost of one message. They
+ * are not what hashes cover (see RecordBytes for that).
  */
 
 const utf8 = new TextEncoder()

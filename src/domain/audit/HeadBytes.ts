@@ -5,7 +5,7 @@ import { hashLength, isName, logIdLength } from "./RecordBytes.ts"
 const version = 1
 
 const text = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64url")
 
 const bytesOf = (value: unknown, length: number): Uint8Array | undefined => {
   if (typeof value !== "string" || !/^[A-Za-z0-9_-]{1,128}$/.test(value) || value.length % 4 === 1) return undefined

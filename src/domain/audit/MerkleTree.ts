@@ -39,6 +39,13 @@ export class MerkleTree {
     return this.#size
   }
 
+  /** A tree of its own over the same leaves, and over the records with these hashes after them. */
+  with(recordHashes: ReadonlyArray<Uint8Array>): MerkleTree {
+    const tree = new MerkleTree(this.#sha256, this.#size, this.#peaks)
+    for (const hash of recordHashes) tree.append(hash)
+    return tree
+  }
+
   /** Adds the record with this hash. */
   append(recordHash: Uint8Array): void {
     let node = leafHash(this.#sha256, recordHash)

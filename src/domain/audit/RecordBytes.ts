@@ -79,6 +79,27 @@ export const encodeRecord = (record: RecordContent): Uint8Array => {
   return bytes
 }
 
+const fromUtf8 = new TextDecoder()
+
+/** The content that `encodeRecord` made these bytes of, or `undefined` where they are not all of one record. */
+export const decodeRecord = (bytes: Uint8Array): RecordContent | undefined => {
+  if (bytes.length < fixedLength) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint32(0) !== magic || view.getUint8(4) !== version) return undefined
+  const kindEnd = 22 + view.getUint8(21)
+  const keyIdEnd = kindEnd + 1 + (bytes[kindEnd] ?? 0)
+  const bodyAt = keyIdEnd + hashLength + 4
+  if (bodyAt > bytes.length || bodyAt + view.getUint32(bodyAt - 4) !== bytes.length) return undefined
+  return {
+    seq: view.getUint32(5) * 0x1_0000_0000 + view.getUint32(9),
+    time: view.getFloat64(13),
+    kind: fromUtf8.decode(bytes.subarray(22, kindEnd)),
+    keyId: fromUtf8.decode(bytes.subarray(kindEnd + 1, keyIdEnd)),
+    prevHash: bytes.subarray(keyIdEnd, keyIdEnd + hashLength),
+    body: bytes.subarray(bodyAt)
+  }
+}
+
 const prefixed = (tag: string, length: number): { readonly bytes: Uint8Array; readonly at: number } => {
   const head = utf8.encode(`${tag}\0`)
   const bytes = new Uint8Array(head.length + length)

@@ -2,23 +2,18 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { anchorTree, type AuditAnchor } from "../../domain/audit/AuditAnchor.ts"
-import type { AuditCheckpoint, AuditHead } from "../../domain/audit/AuditHead.ts"
+import type { AuditHead } from "../../domain/audit/AuditHead.ts"
 import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
-import { carryToBytes } from "../../domain/audit/Carry.ts"
-import { type ChainEntry, sealRecord } from "../../domain/audit/Chain.ts"
+import { type ChainEntry, type ChainTail, sealRecord } from "../../domain/audit/Chain.ts"
 import type { StoredRecord } from "../../domain/audit/Frames.ts"
-import {
-  anchorBytes,
-  checkpointBytes,
-  checkpointMs,
-  checkpointRecords,
-  headMacBytes
-} from "../../domain/audit/HeadSigning.ts"
+import { anchorBytes } from "../../domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../domain/audit/MerkleTree.ts"
-import { genesisHash, logIdLength, recordMacBytes, sameBytes } from "../../domain/audit/RecordBytes.ts"
+import { genesisHash, logIdLength, sameBytes } from "../../domain/audit/RecordBytes.ts"
 import { type AuditSecret, type AuditSigner, makeSigner, sha256 } from "./AuditSigner.ts"
 import { AuditTable, format, schema, type Tail } from "./AuditTable.ts"
-import { type Carry, carryBytesMax, HeadFile } from "./HeadFile.ts"
+import { type Carry, extend, nothing } from "./Carry.ts"
+import { carryTextMax } from "./HeadFile.ts"
+import { type Covered, LogHead } from "./LogHead.ts"
 import {
   beginImmediate,
   Locked,
@@ -27,6 +22,12 @@ import {
   Refused,
   type SqliteFileOptions
 } from "./SqliteFile.ts"
+
+/**
+ * How much the head carries before it goes into the database: many records, because they share one commit, but so few
+ * that the next one still fits and need not wait for that.
+ */
+const carryDue = { records: 32, text: Math.floor(carryTextMax * 3 / 4) } as const
 
 /** Where a log lies. `sync` is fdatasync; a test may make it fail. */
 export interface AuditFileOptions {
@@ -42,6 +43,12 @@ interface Opened {
   readonly table: AuditTable
 }
 
+/** Where the log ends: the end of the database, and what the head carries beyond that. */
+interface End extends ChainTail {
+  readonly tail: Tail
+  readonly ahead: Carry
+}
+
 /**
  * The log in its database file, with its head file. Synchronous on purpose: it lives in a thread of its own.
  *
@@ -51,19 +58,15 @@ interface Opened {
 export class AuditFile {
   readonly #options: AuditFileOptions
   readonly #sqlite: SqliteFileOptions
-  readonly #head: HeadFile
-  readonly #sync: (fd: number) => void
+  readonly #head: LogHead
   #signer: AuditSigner | undefined
   #opened: Opened | undefined
-  /** Signature of the last head found or made good: the same one need not be verified again. */
-  #trusted: Uint8Array = new Uint8Array(0)
   #poisoned = false
 
   constructor(options: AuditFileOptions) {
     this.#options = options
     this.#sqlite = { ...format, path: options.path, schema, lockWaitMs: options.lockWaitMs }
-    this.#head = new HeadFile(options.headPath)
-    this.#sync = options.sync ?? Fs.fdatasyncSync
+    this.#head = new LogHead(options.headPath, options.sync ?? Fs.fdatasyncSync)
   }
 
   /** Sets what to sign with from now on. */
@@ -77,10 +80,11 @@ export class AuditFile {
   }
 
   /**
-   * Writes a group in one transaction and moves the head over it; everything is durable when it returns.
+   * Adds a group to the log; it is durable when this returns.
    *
-   * A small group is durable as soon as the head that carries it is: `acknowledge` hears so before the log has been synced
-   * as well. Where that fails, or the process dies first, the next append brings the group from the head into the log.
+   * A small group is durable as soon as the head that carries it is: `acknowledge` hears so at once. It goes into the
+   * database together with others, by `settle` or when the head has no room for more. Whatever comes between: the records
+   * in the head are part of the log for whoever reads or appends.
    */
   append(
     entries: ReadonlyArray<ChainEntry>,
@@ -90,21 +94,22 @@ export class AuditFile {
     const signer = this.#signer
     if (signer === undefined) throw new Refused("no audit key was given")
     const opened = this.#open()
-    const { db, table } = opened
     let durable = false
     let records: ReadonlyArray<AuditRecord> = []
     try {
-      const tail = this.#begin(opened, signer)
-      records = this.#seal(tail, entries, signer)
-      const end = table.insert(tail, records)
-      const bytes = carryToBytes(records, carryBytesMax)
-      if (bytes !== undefined) {
-        this.#writeHead(table.log, end, signer, now, false, { records, bytes })
+      const end = this.#begin(opened, signer)
+      records = this.#seal(end, entries, signer)
+      const carry = extend(end.ahead, records, carryTextMax)
+      if (carry !== undefined) {
+        this.#head.write(covered(opened, end.tail, carry), { signer, now, renew: false, carry })
         durable = true
         acknowledge(records)
       }
-      db.exec("COMMIT")
-      if (records.length > 0) table.remember(end)
+      if (carry === undefined || carry.text.length > carryDue.text || carry.records.length >= carryDue.records) {
+        this.#commit(opened, end.tail, [...end.ahead.records, ...records])
+      } else {
+        opened.db.exec("ROLLBACK")
+      }
       if (!durable) this.#coverByHead(opened, signer, now, false)
     } catch (error) {
       this.#poison(error)
@@ -113,9 +118,33 @@ export class AuditFile {
     return records
   }
 
+  /** Whether the head, when it was last looked at, carried records that the database may not have. */
+  get carrying(): boolean {
+    return !this.#options.readOnly && this.#head.file.carrying
+  }
+
+  /**
+   * Brings what the head carries into the database. `false` where it should be tried again: somebody else holds the lock,
+   * or the disk failed. The records are safe meanwhile.
+   */
+  settle(): boolean {
+    const signer = this.#signer
+    if (!this.carrying || signer === undefined) return true
+    try {
+      const opened = this.#open()
+      const { ahead, tail } = this.#begin(opened, signer, 0)
+      this.#commit(opened, tail, ahead.records)
+      this.#head.file.note(opened.table.knownSeq())
+      return true
+    } catch (error) {
+      this.#poison(error)
+      return error instanceof Refused
+    }
+  }
+
   /** Signs a checkpoint over the whole log, where the last one is behind. */
   checkpoint(now: number): void {
-    const head = this.#head.read()[0]
+    const head = this.#head.newest()
     if (this.#signer === undefined || head === undefined || head.checkpoint.seq === head.seq) return
     try {
       this.#coverByHead(this.#open(), this.#signer, now, true)
@@ -132,16 +161,20 @@ export class AuditFile {
 
   /** Deletes the records up to an anchor, in one transaction, where the checkpoint key signed it for this log. */
   retire(anchor: AuditAnchor): void {
-    const { db, table } = this.#open()
+    const opened = this.#open()
+    const { db, table } = opened
     const { hash, log, seq, signature, time } = anchor
+    const signer = this.#signer
     const tree = anchorTree(sha256, anchor)
-    const covered = this.#head.read()[0]?.seq ?? 0
+    const covered = this.#head.newest()?.seq ?? 0
     if (
-      tree === undefined || seq > covered || !sameBytes(log, table.log) ||
-      this.#signer?.verify(anchorBytes(log, { seq, time, hash, root: tree.root() }), signature) !== true
+      signer === undefined || tree === undefined || seq > covered || !sameBytes(log, table.log) ||
+      !signer.verify(anchorBytes(log, { seq, time, hash, root: tree.root() }), signature)
     ) throw new Refused(`the anchor at record ${seq} was not signed for this log`)
-    this.#lock(db)
     try {
+      // The last record of the database must stay: what the head carries goes there first.
+      const { ahead, tail } = this.#begin(opened, signer)
+      table.insert(tail, ahead.records)
       table.retire(anchor)
       db.exec("COMMIT")
     } catch (error) {
@@ -153,8 +186,8 @@ export class AuditFile {
   /** Records from `fromSeq` on, at most `limit`, exactly as stored; at the end those that the head carries. */
   read(fromSeq: number, limit: number): ReadonlyArray<StoredRecord> {
     const { table } = this.#open()
-    // The head first: what it no longer carries is in the log already.
-    const carried = this.#head.carried()
+    // The head first: what it no longer carries is in the database already.
+    const carried = this.#head.file.read().carry.records
     const records = table.read(fromSeq, limit)
     const next = (records.at(-1)?.seq ?? fromSeq - 1) + 1
     const from = carried.findIndex(({ seq }) => seq === next)
@@ -163,32 +196,32 @@ export class AuditFile {
 
   lastSeq(): number {
     const { table } = this.#open()
-    const [first, ...more] = this.#head.carried()
+    const [first, ...more] = this.#head.file.read().carry.records
     const last = table.lastSeq()
     return first === undefined || first.seq > last + 1 ? last : Math.max(last, first.seq + more.length)
   }
 
   heads(): ReadonlyArray<AuditHead> {
-    return this.#head.read()
+    return this.#head.file.read().heads
   }
 
   /**
-   * Notes that the log has what the head carries, if it does. For when there is nothing to do, and before closing: every
-   * note makes the next sync write a page more.
+   * Notes that the database has what the head carries, if it does. For when there is nothing to do, and before closing:
+   * every note makes the next sync write a page more.
    */
   rest(): void {
     const opened = this.#opened
     if (opened === undefined || this.#options.readOnly) return
     try {
-      this.#head.note(opened.table.knownSeq())
+      this.#head.file.note(opened.table.knownSeq())
     } catch (error) {
       this.#poison(error)
     }
   }
 
   close(): void {
-    if (!this.#poisoned) this.rest()
-    this.#head.close()
+    if (this.#opened !== undefined && !this.#poisoned) this.settle()
+    this.#head.file.close()
     const db = this.#opened?.db
     this.#opened = undefined
     db?.close()
@@ -201,32 +234,25 @@ export class AuditFile {
     this.close()
   }
 
-  /** Takes the write lock and answers the end of the log, once everything that the head covers is in it. */
-  #begin(opened: Opened, signer: AuditSigner): Tail {
-    const { db, table } = opened
-    this.#lock(db)
+  /** Takes the write lock and answers where the log ends. */
+  #begin({ db, table }: Opened, signer: AuditSigner, waitMs = this.#options.lockWaitMs): End {
+    this.#lock(db, waitMs)
     const tail = table.tail()
-    const missing = this.#head.carried().filter(({ seq }) => seq > tail.seq)
-    if (missing.length === 0 || !this.#follow(missing, tail, signer)) {
-      this.#checkAgainstHead(tail, signer)
-      return tail
-    }
-    // In a transaction of its own: only what is in the log may be covered by a head that does not carry it.
-    const end = table.insert(tail, missing)
+    const ahead = this.#head.ahead(tail, signer)
+    const { hash, seq } = ahead.records.at(-1) ?? tail
+    return { seq, hash, tail, ahead }
+  }
+
+  /** Ends the transaction with these records in the database, behind the end that `#begin` found. */
+  #commit({ db, table }: Opened, tail: Tail, records: ReadonlyArray<AuditRecord>): void {
+    const end = table.insert(tail, records)
     db.exec("COMMIT")
     table.remember(end)
-    return this.#begin(opened, signer)
+    this.#head.file.checkPresent()
   }
 
-  /** Whether carried records are what comes after the end of this log, as far as the key of now can tell. */
-  #follow(records: ReadonlyArray<AuditRecord>, tail: Tail, { id, mac }: AuditSigner): boolean {
-    const [first] = records
-    return first?.seq === tail.seq + 1 && sameBytes(first.prevHash, tail.hash) &&
-      records.every((record) => record.keyId !== id || sameBytes(mac(recordMacBytes(record.hash)), record.mac))
-  }
-
-  #lock(db: DatabaseSync): void {
-    beginImmediate(db, this.#options.path, this.#options.lockWaitMs)
+  #lock(db: DatabaseSync, waitMs = this.#options.lockWaitMs): void {
+    beginImmediate(db, this.#options.path, waitMs)
   }
 
   #open(): Opened {
@@ -239,7 +265,7 @@ export class AuditFile {
       if (!readOnly) table.checkEnd()
       return this.#opened = { db, table }
     } catch (error) {
-      this.#head.close()
+      this.#head.file.close()
       db.close()
       throw error
     }
@@ -252,7 +278,7 @@ export class AuditFile {
   #adopt(db: DatabaseSync): void {
     const { headPath, path } = this.#options
     this.#lock(db)
-    const head = this.#head.read()[0]
+    const head = this.#head.newest()
     const known = db.prepare("SELECT id FROM log WHERE n = 1").get()?.["id"]
     if (known === undefined && head !== undefined && head.seq > 0) {
       throw new Refused(`${path} is new but the head ${headPath} covers records: the log was removed`)
@@ -261,7 +287,7 @@ export class AuditFile {
       throw new Refused(`the head ${headPath} is missing but the log holds records; restore it, or move the log away`)
     }
     const log = known instanceof Uint8Array ? known : head?.log ?? Crypto.randomBytes(logIdLength)
-    this.#head.open()
+    this.#head.file.open()
     if (head === undefined) this.#writeFirstHead(log)
     if (known === undefined) db.prepare("INSERT INTO log (n, id) VALUES (1, ?)").run(log)
     db.exec("COMMIT")
@@ -274,30 +300,16 @@ export class AuditFile {
   #writeFirstHead(log: Uint8Array): void {
     const signer = this.#signer
     if (signer === undefined) throw new Refused("no audit key was given to begin the log with")
-    const tail = { seq: 0, hash: genesisHash(sha256, log), tree: new MerkleTree(sha256) }
-    this.#writeHead(log, tail, signer, 0, true)
+    const root = () => new MerkleTree(sha256).root()
+    this.#head.write({ log, seq: 0, hash: genesisHash(sha256, log), root }, {
+      signer,
+      now: 0,
+      renew: true,
+      carry: nothing
+    })
   }
 
-  /** A log shorter than its head, or another one than its head's, was tampered with: adding to it would bury that. */
-  #checkAgainstHead(tail: Tail, signer: AuditSigner): void {
-    const { headPath } = this.#options
-    const head = this.#head.read()[0]
-    if (head === undefined) throw new Refused(`the head ${headPath} is missing`)
-    const { checkpoint, log } = head
-    if (
-      !sameBytes(checkpoint.signature, this.#trusted) &&
-      !signer.verify(checkpointBytes(log, checkpoint), checkpoint.signature)
-    ) throw new Refused(`the checkpoint in ${headPath} was not signed by the checkpoint key`)
-    this.#trusted = checkpoint.signature
-    if (head.seq > tail.seq) {
-      throw new Refused(`the log ends at record ${tail.seq} but its head covers ${head.seq}`)
-    }
-    if (head.seq === tail.seq && !sameBytes(head.hash, tail.hash)) {
-      throw new Refused(`the log is not the one that its head at record ${head.seq} was made for`)
-    }
-  }
-
-  #seal(tail: Tail, entries: ReadonlyArray<ChainEntry>, signer: AuditSigner): ReadonlyArray<AuditRecord> {
+  #seal(tail: ChainTail, entries: ReadonlyArray<ChainEntry>, signer: AuditSigner): ReadonlyArray<AuditRecord> {
     let { hash, seq } = tail
     return entries.map((entry) => {
       const record = sealRecord(entry, { seq, hash }, signer.id, sha256, signer.mac)
@@ -309,27 +321,14 @@ export class AuditFile {
 
   /** Under the write lock, so that heads of several processes never overtake each other. Covers the end as it is now. */
   #coverByHead(opened: Opened, signer: AuditSigner, now: number, renew: boolean): void {
-    this.#writeHead(opened.table.log, this.#begin(opened, signer), signer, now, renew)
+    const { ahead, tail } = this.#begin(opened, signer)
+    this.#head.write(covered(opened, tail, ahead), { signer, now, renew, carry: ahead })
     opened.db.exec("ROLLBACK")
   }
+}
 
-  #writeHead(log: Uint8Array, tail: Tail, signer: AuditSigner, now: number, renew: boolean, carry?: Carry): void {
-    const checkpoint = this.#checkpointFor(log, tail, signer, now, renew)
-    const content = { log, seq: tail.seq, time: now, hash: tail.hash, checkpoint, keyId: signer.id }
-    this.#head.write({ ...content, mac: signer.mac(headMacBytes(content)) }, this.#sync, carry)
-  }
-
-  /** The last checkpoint while it is recent enough, else a new one: a signature costs more than the rest of a record. */
-  #checkpointFor(log: Uint8Array, tail: Tail, signer: AuditSigner, now: number, renew: boolean): AuditCheckpoint {
-    const last = this.#head.read()[0]?.checkpoint
-    if (
-      !renew && last !== undefined && tail.seq - last.seq < checkpointRecords &&
-      Math.abs(now - last.time) < checkpointMs
-    ) return last
-    this.#head.checkPresent()
-    const statement = { seq: tail.seq, time: now, hash: tail.hash, root: tail.tree.root() }
-    const signature = signer.sign(checkpointBytes(log, statement))
-    this.#trusted = signature
-    return { ...statement, signature }
-  }
+/** The end of the log when the head carries these records beyond the end of the database. */
+const covered = ({ table }: Opened, tail: Tail, { records }: Carry): Covered => {
+  const { hash, seq } = records.at(-1) ?? tail
+  return { log: table.log, seq, hash, root: () => tail.tree.with(records.map((record) => record.hash)).root() }
 }

@@ -16,12 +16,26 @@ export type AuditRequest =
   | { readonly op: "retire"; readonly anchor: AuditAnchor }
   | { readonly op: "closeAudit" }
 
+/** How long the head may carry records before they go into the database, in milliseconds: many share one commit. */
+export const carryMs = 50
+
+/** How long until that is tried again, where a lock or the disk was in the way. */
+const settleRetryMs = 1_000
+
 /**
  * Answers requests about the log of these files, or has answered by `reply`; they are opened when first needed. `rest` is
  * for when there is nothing to answer.
  */
 export const auditHandler = (options: AuditFileOptions) => {
   const file = new AuditFile(options)
+  let closed = false
+  let timer: NodeJS.Timeout | undefined
+  const settleIn = (ms: number): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      if (!file.settle()) settleIn(settleRetryMs)
+    }, ms)
+  }
   const answer = (request: AuditRequest, reply: (value: unknown) => void): unknown => {
     switch (request.op) {
       case "secret":
@@ -46,8 +60,16 @@ export const auditHandler = (options: AuditFileOptions) => {
       case "retire":
         return file.retire(request.anchor)
       case "closeAudit":
+        closed = true
+        clearTimeout(timer)
         return file.close()
     }
   }
-  return { answer, rest: () => file.rest() }
+  return {
+    answer,
+    rest: () => {
+      file.rest()
+      if (file.carrying && !closed) settleIn(carryMs)
+    }
+  }
 }

@@ -125,7 +125,7 @@ export class AuditTable {
   }
 
   /** Adds sealed records that follow `tail` and returns the new end. */
-  insert({ tree }: Tail, records: ReadonlyArray<AuditRecord>): Tail {
+  insert({ hash: last, tree }: Tail, records: ReadonlyArray<AuditRecord>): Tail {
     // Until the commit is known to have worked nothing may be remembered: the tree is grown in place.
     this.#known = undefined
     for (const record of records) {
@@ -134,7 +134,7 @@ export class AuditTable {
       tree.append(hash)
       if (tree.size % treeInterval === 0) this.#insertTree.run(tree.size, tree.toBytes())
     }
-    return { seq: tree.size, hash: records.at(-1)?.hash ?? genesisHash(sha256, this.log), tree }
+    return { seq: tree.size, hash: records.at(-1)?.hash ?? last, tree }
   }
 
   /** The last record that is known to be committed. */

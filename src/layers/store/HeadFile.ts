@@ -1,34 +1,34 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { AuditHead } from "../../domain/audit/AuditHead.ts"
-import type { AuditRecord } from "../../domain/audit/AuditRecord.ts"
-import { carriedRecords } from "../../domain/audit/Carry.ts"
 import { headFromLine, headToLine } from "../../domain/audit/HeadBytes.ts"
-import { sha256 } from "./AuditSigner.ts"
+import { type Carry, carryOf, nothing } from "./Carry.ts"
 
-/** Bytes of a slot: one disk sector, which devices write whole or not at all. */
-export const slotLength = 512
+/** Bytes of a head: one disk sector, which devices write whole or not at all. */
+export const headLength = 512
+
+/**
+ * Bytes of a slot: a head and the records that it carries. With 16 KiB some twenty blocks share one commit into the
+ * database; twice as much would save a twentieth of that, and cost every sync eight pages instead of four.
+ */
+export const slotLength = 16_384
 
 /** Where the two slots begin: in different pages, so that a torn page cannot hurt both. */
-export const slotOffsets: readonly [number, number] = [0, 4_096]
+export const slotOffsets: readonly [number, number] = [0, slotLength]
 
-const pageLength = 4_096
-const fileLength = slotOffsets[1] + pageLength
+const fileLength = 2 * slotLength
 const newline = 0x0a
 
-/** The last byte of a slot that was written before its records were in the log; else it is a line feed. */
-const ahead = 0x3e // ">"
-const flagAt = slotLength - 1
+/** The last byte of a head that carries records; else it is a line feed. */
+const carries = 0x3e // ">"
+const flagAt = headLength - 1
 
-/** The last bytes of the file: the number of a record up to which everything is in the log. */
+/** The last bytes of the file: the number of a record up to which everything is in the database. */
 const noteLength = 16
 const noteAt = fileLength - noteLength
 
-/**
- * Most bytes of records that a slot can carry: the rest of its page, so that one page is all that a sync has to write. In
- * the file they are base64url and a line feed, so that it is text from beginning to end.
- */
-export const carryBytesMax = Math.floor((pageLength - slotLength - noteLength - 1) * 3 / 4)
+/** Most characters of carried records: the rest of a slot, without the line feed that ends them. */
+export const carryTextMax = slotLength - headLength - noteLength - 1
 
 const fsyncDirectory = (path: string): void => {
   const fd = Fs.openSync(path, "r")
@@ -39,27 +39,27 @@ const fsyncDirectory = (path: string): void => {
   }
 }
 
-/** Most reads of a file that others write all the time; one write takes a microsecond, so that more are never needed. */
+/** Most reads of a file that others write all the time; one write takes microseconds, so that more are never needed. */
 const readsMax = 16
 
-/** Records that a head is written ahead of, and their bytes as `carryToBytes` makes them. */
-export interface Carry {
-  readonly records: ReadonlyArray<AuditRecord>
-  readonly bytes: Uint8Array
-}
-
+/** A head, where it stands, and what it carries until something says that the database has it. */
 interface Slot {
   readonly index: 0 | 1
   readonly head: AuditHead
-  /** The records that the head was written ahead of, until something says that the log has them. */
-  readonly carried: ReadonlyArray<AuditRecord>
+  readonly carry: Carry
+}
+
+/** What the head file says: the heads, the longest log first, and what the first of them carries. */
+export interface HeadState {
+  readonly heads: ReadonlyArray<AuditHead>
+  readonly carry: Carry
 }
 
 /**
- * The head file: two slots of one JSON line each, written in turn, so that a crash while writing one leaves the other.
+ * The head file: two slots, written in turn, so that a crash while writing one leaves the other.
  *
- * A small group of records is carried in the rest of its slot's page, so that one sync makes records and head durable
- * together, before the log has them. A slot whose records a power loss tore was never acknowledged and counts for nothing.
+ * A head carries the last records in the rest of its slot, so that one sync makes records and head durable together,
+ * before the database has them. A slot whose records a power loss tore was never acknowledged and counts for nothing.
  *
  * Calls are serialised by the write lock of the log: only its holder writes. Others may read.
  */
@@ -91,53 +91,57 @@ export class HeadFile {
     if (isNew) fsyncDirectory(directory)
   }
 
-  /** The heads in the file, the longest log first. A blank or torn slot gives none. */
-  read(): ReadonlyArray<AuditHead> {
-    return this.#readSlots().map(({ head }) => head)
-  }
-
-  /** The records that the newest head was written ahead of, where nothing says yet that the log has them. */
-  carried(): ReadonlyArray<AuditRecord> {
-    return this.#readSlots()[0]?.carried ?? []
+  /** What the file says now. A blank or torn slot gives no head. */
+  read(): HeadState {
+    this.#look()
+    return this.#state()
   }
 
   /** Writes a head over the older slot, as `read` found them under this same lock; durable when it returns. */
-  write(head: AuditHead, sync: (fd: number) => void, carry?: Carry): void {
+  write(head: AuditHead, sync: (fd: number) => void, carry: Carry = nothing): void {
     const fd = this.#openFd()
     const newest = this.#slots[0]
     const index = newest === undefined || newest.index === 1 ? 0 : 1
     const offset = slotOffsets[index]
-    const text = carry === undefined ? "" : `${Buffer.from(carry.bytes).toString("base64url")}\n`
-    const page = this.#buffer.subarray(offset, offset + slotLength + text.length)
-    page.fill(newline, 0, slotLength)
-    if (page.write(headToLine(head), "utf8") >= flagAt) throw new Error("the head does not fit its slot")
-    if (carry !== undefined) {
-      page[flagAt] = ahead
-      page.write(text, slotLength, "latin1")
+    const slot = this.#buffer.subarray(offset, offset + headLength + carry.text.length + 1)
+    slot.fill(newline, 0, headLength)
+    if (slot.write(headToLine(head), "utf8") >= flagAt) throw new Error("the head does not fit its sector")
+    if (carry.records.length > 0) slot[flagAt] = carries
+    slot.write(`${carry.text}\n`, headLength, "latin1")
+    try {
+      Fs.writeSync(fd, slot, 0, slot.length, offset)
+      sync(fd)
+    } catch (error) {
+      this.#blank(offset)
+      throw error
     }
-    Fs.writeSync(fd, page, 0, page.length, offset)
-    sync(fd)
-    this.#buffer.copy(this.#known, offset, offset, offset + pageLength)
-    const written: Slot = { index, head, carried: carry?.records ?? [] }
+    this.#buffer.copy(this.#known, offset, offset, offset + slotLength)
+    const written: Slot = { index, head, carry }
     this.#slots = newest === undefined ? [written] : [written, newest]
   }
 
-  /**
-   * Notes that the log has the records up to `seq`, where the newest head carries some of them. Not synced, because
-   * nothing depends on it: where a power loss takes the note away, the log has the records all the same. Needs no lock:
-   * where processes overtake each other, the note is an older one and as true.
-   */
-  note(seq: number): void {
-    const [newest, ...older] = this.#slots
-    if (newest === undefined || newest.carried.length === 0 || newest.head.seq > seq) return
-    this.#known.fill(newline, noteAt).write(String(seq), noteAt)
-    Fs.writeSync(this.#openFd(), this.#known, noteAt, noteLength, noteAt)
-    this.#slots = [{ ...newest, carried: [] }, ...older]
+  /** Whether the newest head, when it was last looked at, carried what nothing said that the database has. */
+  get carrying(): boolean {
+    return (this.#slots[0]?.carry.records.length ?? 0) > 0
   }
 
   /**
-   * Fails where the open file is no longer in its directory: what is written to it would be lost. Not for every write: a
-   * kernel with fine-grained timestamps makes the next sync of a file that was asked for its status 40 % slower.
+   * Notes that the database has the records up to `seq`, where the newest head carries some of them. Not synced, because
+   * nothing depends on it: where a power loss takes the note away, the database has the records all the same. Needs no
+   * lock: where processes overtake each other, the note is an older one and as true.
+   */
+  note(seq: number): void {
+    const [newest, ...older] = this.#slots
+    if (newest === undefined || !this.carrying || newest.head.seq > seq) return
+    this.#known.fill(newline, noteAt).write(String(seq), noteAt)
+    Fs.writeSync(this.#openFd(), this.#known, noteAt, noteLength, noteAt)
+    this.#slots = [{ ...newest, carry: nothing }, ...older]
+  }
+
+  /**
+   * Fails where the open file is no longer in its directory: what is written to it would be lost. For when the database
+   * has everything, and not for every write: a kernel with fine-grained timestamps makes the next sync of a file that was
+   * asked for its status 40 % slower.
    */
   checkPresent(): void {
     if (this.#fd !== undefined && Fs.fstatSync(this.#fd).nlink === 0) {
@@ -150,16 +154,42 @@ export class HeadFile {
     this.#fd = undefined
   }
 
+  /**
+   * Takes back a slot whose write or sync failed: what the disk has of it is unknown, while everybody reads it from
+   * memory. Were it taken for good, the next head would go over the other slot, the only one that is surely on the disk.
+   * Nobody was told of this one. By a descriptor of its own: nothing is written to one whose sync failed.
+   */
+  #blank(offset: number): void {
+    try {
+      const fd = Fs.openSync(this.#path, "r+")
+      try {
+        Fs.writeSync(fd, Buffer.alloc(headLength, newline), 0, headLength, offset)
+      } finally {
+        Fs.closeSync(fd)
+      }
+    } catch {
+      // A disk that takes nothing at all: the failure that led here is the one to tell.
+    }
+  }
+
+  #state(): HeadState {
+    return { heads: this.#slots.map(({ head }) => head), carry: this.#slots[0]?.carry ?? nothing }
+  }
+
   #openFd(): number {
     if (this.#fd === undefined) throw new Error("the head file is not open")
     return this.#fd
   }
 
-  #readSlots(): ReadonlyArray<Slot> {
-    if (this.#fd === undefined && !Fs.existsSync(this.#path)) return []
+  #look(): void {
+    if (this.#fd === undefined && !Fs.existsSync(this.#path)) {
+      this.#known.fill(0)
+      this.#slots = []
+      return
+    }
     const fd = this.#fd ?? Fs.openSync(this.#path, "r")
     try {
-      if (this.#reads(fd, this.#known)) return this.#slots
+      if (this.#reads(fd, this.#known)) return
       // Who reads without the lock may meet a write half-way: what two reads agree about is whole.
       let seen = Buffer.from(this.#buffer)
       for (let n = 0; n < readsMax && !this.#reads(fd, seen); n++) seen = Buffer.from(this.#buffer)
@@ -169,7 +199,6 @@ export class HeadFile {
     this.#buffer.copy(this.#known)
     const slots = ([0, 1] as const).flatMap((index): ReadonlyArray<Slot> => this.#parse(index))
     this.#slots = slots.toSorted((a, b) => b.head.seq - a.head.seq)
-    return this.#slots
   }
 
   /** Reads the file; whether it holds these bytes. */
@@ -179,14 +208,13 @@ export class HeadFile {
   }
 
   #parse(index: 0 | 1): ReadonlyArray<Slot> {
-    const page = this.#known.subarray(slotOffsets[index], slotOffsets[index] + pageLength)
-    const end = page.indexOf(newline)
-    const head = end <= 0 || end >= slotLength ? undefined : headFromLine(page.toString("utf8", 0, end))
+    const slot = this.#known.subarray(slotOffsets[index], slotOffsets[index] + slotLength)
+    const end = slot.indexOf(newline)
+    const head = end <= 0 || end >= headLength ? undefined : headFromLine(slot.toString("utf8", 0, end))
     if (head === undefined) return []
     const noted = /^\d+(?=\n)/.exec(this.#known.toString("latin1", noteAt))?.[0] ?? 0
-    if (page[flagAt] !== ahead || head.seq <= Number(noted)) return [{ index, head, carried: [] }]
-    const text = page.toString("latin1", slotLength, page.indexOf(newline, slotLength))
-    const carried = carriedRecords(sha256, Buffer.from(text, "base64url"), head)
-    return carried.length === 0 ? [] : [{ index, head, carried }]
+    if (slot[flagAt] !== carries || head.seq <= Number(noted)) return [{ index, head, carry: nothing }]
+    const carry = carryOf(slot.toString("latin1", headLength, slot.indexOf("\n\n", headLength) + 1), head)
+    return carry === undefined ? [] : [{ index, head, carry }]
   }
 }

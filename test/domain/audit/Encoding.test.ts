@@ -6,7 +6,7 @@ import { packEntries, packRecords, unpackEntries, unpackRecords } from "../../..
 import { headFromLine, headToLine } from "../../../src/domain/audit/HeadBytes.ts"
 import { checkpointBytes, headMacBytes } from "../../../src/domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../../src/domain/audit/MerkleTree.ts"
-import { bodyBytesMax, encodeRecord, genesisHash, isName, nameBytesMax } from "../../../src/domain/audit/RecordBytes.ts"
+import { bodyBytesMax, decodeRecord, encodeRecord, genesisHash, isName, nameBytesMax } from "../../../src/domain/audit/RecordBytes.ts"
 
 const sha256 = (data: Uint8Array): Uint8Array => Crypto.hash("sha256", data, "buffer")
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
@@ -54,6 +54,20 @@ describe("evidence encodings", () => {
     assert.strictEqual(hex(first.hash), "e4ef953910af0c8dd1c0980678ff7c86fa69f08bf1c8f7b445f69c0e8d4f599d")
     assert.strictEqual(hex(first.mac), "ca0a3fd155a68843172129cc8c251ee5c121732011721fcb936901d8ce115843")
     assert.strictEqual(hex(second.hash), "1cf029834c6d260a103d079f1935e16b1af96feb62d7ac4ccc8aea570163aa02")
+  })
+
+  it("reads the content of a record from its bytes, and nothing from bytes that are cut, longer or changed in a length", () => {
+    const bytes = encodeRecord(second)
+    const { hash: _hash, mac: _mac, ...content } = second
+    const decoded = decodeRecord(bytes)
+    assert.deepStrictEqual({ ...decoded, body: new Uint8Array(decoded!.body) }, { ...content, body: second.body })
+    for (let n = 0; n < bytes.length; n++) assert.isUndefined(decodeRecord(bytes.subarray(0, n)), `${n} bytes`)
+    assert.isUndefined(decodeRecord(Uint8Array.of(...bytes, 0)))
+    for (const at of [0, 4, 21, 26, bytes.length - second.body.length - 1]) {
+      const changed = Uint8Array.from(bytes)
+      changed[at]! ^= 0x80
+      assert.isUndefined(decodeRecord(changed), `byte ${at}`)
+    }
   })
 
   it("pins the Merkle root, the signed checkpoint and the MAC of a head", () => {

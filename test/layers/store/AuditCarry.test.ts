@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { AuditFile } from "../../../src/layers/store/AuditFile.ts"
-import { carryBytesMax, slotLength, slotOffsets } from "../../../src/layers/store/HeadFile.ts"
+import { carryTextMax, headLength, slotOffsets } from "../../../src/layers/store/HeadFile.ts"
 import { openLog, verifyLog } from "../../support/audit/Files.ts"
 import { temporaryDirectory } from "./Setup.ts"
 
@@ -39,8 +39,8 @@ const edit = (directory: string, sql: string) => {
 const tear = (directory: string, seq: number) => {
   const path = Path.join(directory, "audit.head")
   const bytes = Fs.readFileSync(path)
-  const offset = slotOffsets.find((at) => bytes.toString("utf8", at, at + slotLength).includes(`"seq":${seq},`))!
-  bytes.fill(0, offset + slotLength + 60, offset + slotLength + 90)
+  const offset = slotOffsets.find((at) => bytes.toString("utf8", at, at + headLength).includes(`"seq":${seq},`))!
+  bytes.fill(0, offset + headLength + 60, offset + headLength + 90)
   Fs.writeFileSync(path, bytes)
 }
 
@@ -49,31 +49,56 @@ const inLog = (use: (directory: string, log: AuditFile) => void) =>
     const directory = yield* temporaryDirectory
     const log = openLog(directory)
     log.append([entry(1), entry(2)], 1)
+    assert.isTrue(log.settle())
     use(directory, log)
     log.close()
   })
 
 describe("records that the head carries", () => {
-  it.live("are acknowledged after one sync, which covers them and the head", () =>
+  it.live("are acknowledged after one sync, which covers them and the head, and share one commit", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const happened: Array<string> = []
       const log = openLog(directory, { sync: (fd) => (Fs.fdatasyncSync(fd), void happened.push("sync")) })
       log.open()
       happened.length = 0
-      log.append([entry(1)], 1, () => happened.push(`told with ${rowsOf(directory)} in the log`))
-      assert.deepStrictEqual(happened, ["sync", "told with 0 in the log"])
-      assert.strictEqual(rowsOf(directory), 1)
+      for (const n of [1, 2, 3]) log.append([entry(n)], n, () => happened.push(`told ${n}`))
+      assert.deepStrictEqual(happened, ["sync", "told 1", "sync", "told 2", "sync", "told 3"])
+      assert.deepStrictEqual([rowsOf(directory), log.carrying], [0, true])
+      assert.isTrue(log.settle())
+      assert.deepStrictEqual([rowsOf(directory), log.carrying], [3, false])
+      assert.isTrue(verifyLog(log).report.ok)
       happened.length = 0
-      log.append([entry(2, carryBytesMax)], 2, () => happened.push("told"))
-      assert.deepStrictEqual(happened, ["sync"], "a group that does not fit is in the log before its head is written")
+      log.append([entry(4, carryTextMax)], 4, () => happened.push("told"))
+      assert.deepStrictEqual(
+        happened,
+        ["sync"],
+        "a group that does not fit is in the database before its head is written"
+      )
       log.close()
     }))
 
-  it.live("are part of the log for who reads it, and come into it with the next append", () =>
+  it.live("go into the database before the head has no room for the next one", () =>
+    inLog((directory, log) => {
+      const commits: Array<number> = []
+      let told = 0
+      for (let n = 3; n < 103; n++) {
+        const before = rowsOf(directory)
+        log.append([entry(n, 300)], n, () => told++)
+        if (rowsOf(directory) > before) commits.push(rowsOf(directory) - before)
+      }
+      assert.strictEqual(told, 100, "none had to wait for the database")
+      assert.isAbove(Math.min(...commits), 15)
+      assert.isBelow(Math.max(...commits), 40)
+      assert.isTrue(verifyLog(log).report.ok)
+      log.close()
+      assert.strictEqual(rowsOf(directory), 102, "closing leaves nothing behind")
+    }))
+
+  it.live("are part of the log for who reads it, and for who appends next", () =>
     inLog((directory, log) => {
       const third = appendAndCrash(log, 3)
-      assert.strictEqual(rowsOf(directory), 2, "the log itself does not have it")
+      assert.strictEqual(rowsOf(directory), 2, "the database does not have it")
       const reader = openLog(directory, { readOnly: true })
       assert.deepInclude(verifyLog(reader).report, { ok: true, records: 3, headSeq: 3 })
       assert.strictEqual(verifyLog(reader).hashes.get(3), third)
@@ -82,10 +107,37 @@ describe("records that the head carries", () => {
       reader.close()
       const other = openLog(directory)
       assert.strictEqual(other.append([entry(4)], 4)[0]?.seq, 4)
-      assert.strictEqual(rowsOf(directory), 4)
+      assert.strictEqual(rowsOf(directory), 2)
       assert.strictEqual(verifyLog(other).hashes.get(3), third)
       assert.isTrue(verifyLog(other).report.ok)
       other.close()
+      assert.strictEqual(rowsOf(directory), 4)
+      assert.strictEqual(log.append([entry(5)], 5)[0]?.seq, 5)
+    }))
+
+  it.live("stay in the head while another process holds the lock, and are tried again", () =>
+    inLog((directory, log) => {
+      log.append([entry(3)], 3)
+      const other = new DatabaseSync(Path.join(directory, "audit.db"))
+      other.exec("BEGIN IMMEDIATE")
+      assert.isFalse(log.settle())
+      assert.strictEqual(rowsOf(directory), 2)
+      other.exec("ROLLBACK")
+      other.close()
+      assert.isTrue(log.settle())
+      assert.strictEqual(rowsOf(directory), 3)
+    }))
+
+  it.live("are refused where somebody without the key wrote them", () =>
+    inLog((directory, log) => {
+      appendAndCrash(log, 3)
+      const path = Path.join(directory, "audit.head")
+      const text = Fs.readFileSync(path, "latin1")
+      // A line begins with the MAC of its record, which no hash covers.
+      const at = slotOffsets.find((offset) => text.slice(offset, offset + headLength).includes(`"seq":3,`))! +
+        headLength
+      Fs.writeFileSync(path, text.slice(0, at) + "A".repeat(40) + text.slice(at + 40), "latin1")
+      assert.throws(() => openLog(directory).append([entry(4)], 4), /ends at record 2 but its head covers 3/)
     }))
 
   it.live("survive crash after crash, of large groups and of checkpoints too", () =>
@@ -94,7 +146,7 @@ describe("records that the head carries", () => {
       for (let n = 4; n < 40; n++) {
         const file = openLog(directory)
         if (n % 3 === 0) file.checkpoint(n)
-        if (n % 5 === 0) file.append([entry(n, 5_000)], n)
+        if (n % 5 === 0) file.append([entry(n, carryTextMax)], n)
         else known.set(file.lastSeq() + 1, appendAndCrash(file, n))
         file.close()
       }
@@ -102,6 +154,37 @@ describe("records that the head carries", () => {
       assert.isTrue(report.ok, report.detail)
       assert.strictEqual(report.records, 39)
       for (const [seq, hash] of known) assert.strictEqual(hashes.get(seq), hash, `record ${seq} was acknowledged`)
+    }))
+
+  it.live("are taken back where their sync failed, so that the slot that is surely on the disk is written last", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      let failing = false
+      const log = openLog(directory, {
+        sync: (fd) => {
+          if (failing) throw new Error("EIO: i/o error, fdatasync")
+          Fs.fdatasyncSync(fd)
+        }
+      })
+      const slotOf = (seq: number) =>
+        slotOffsets.findIndex((at) =>
+          Fs.readFileSync(Path.join(directory, "audit.head"), "latin1").slice(at, at + headLength).includes(
+            `"seq":${seq},`
+          )
+        )
+      log.append([entry(1)], 1)
+      log.append([entry(2)], 2)
+      const good = slotOf(2)
+      failing = true
+      for (const n of [3, 4]) {
+        assert.throws(() => log.append([entry(n)], n), /EIO/)
+        assert.deepStrictEqual([slotOf(2), slotOf(3), slotOf(1)], [good, -1, -1])
+      }
+      failing = false
+      assert.deepInclude(verifyLog(log).report, { ok: true, records: 2, headSeq: 2 })
+      assert.strictEqual(log.append([entry(5)], 5)[0]?.seq, 3)
+      assert.deepStrictEqual([slotOf(2), slotOf(3)], [good, 1 - good])
+      log.close()
     }))
 
   it.live("count for nothing where they were torn before they were acknowledged", () =>

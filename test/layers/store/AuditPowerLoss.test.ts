@@ -6,7 +6,7 @@ import { makeRandom } from "../../support/Seeded.ts"
 const seed = 1
 
 describe("audit log after a power loss", () => {
-  it("loses nothing that it acknowledged, where a driver that does not sync loses it and is found out", async () => {
+  it("loses nothing that it acknowledged, where SQLite at synchronous = NORMAL loses it and is found out", async () => {
     if (!canTrace()) {
       return void process.stdout.write("audit power loss skipped: strace is not installed, or may not trace here\n")
     }

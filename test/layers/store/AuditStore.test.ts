@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { DatabaseSync } from "node:sqlite"
-import { slotLength, slotOffsets } from "../../../src/layers/store/HeadFile.ts"
+import { headLength, slotOffsets } from "../../../src/layers/store/HeadFile.ts"
 import * as Stores from "../../../src/layers/store/AuditStore.ts"
 import { AuditStore } from "../../../src/services/AuditStore.ts"
 import { suite, verified } from "../../contract/AuditStore.ts"
@@ -100,9 +100,9 @@ describe("AuditStore (files)", () => {
       yield* Effect.andThen(append(1), append(2)).pipe(Effect.provide(sqlite(directory), fresh))
       const path = Path.join(directory, "audit.head")
       const bytes = Fs.readFileSync(path)
-      const text = (offset: number) => bytes.toString("utf8", offset, offset + slotLength)
+      const text = (offset: number) => bytes.toString("utf8", offset, offset + headLength)
       const newest = text(slotOffsets[0]).includes("\"seq\":2,") ? slotOffsets[0] : slotOffsets[1]
-      bytes.fill(0, newest + 200, newest + slotLength)
+      bytes.fill(0, newest + 200, newest + headLength)
       Fs.writeFileSync(path, bytes)
       const report = yield* Effect.andThen(append(3), verified).pipe(Effect.provide(sqlite(directory), fresh))
       assert.isTrue(report.ok, report.detail)

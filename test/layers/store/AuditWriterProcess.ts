@@ -13,4 +13,5 @@ for (let n = 0;; n++) {
     body: new TextEncoder().encode(JSON.stringify({ writer, n, i }))
   }))
   appendAndTell(file, group, n)
+  if (n % 7 === 3) file.settle()
 }

@@ -23,7 +23,7 @@ const faults: ReadonlyArray<Fault & { readonly end: "failed" | "killed" | "heale
 ]
 
 describe("state file", () => {
-  it.live("loses no value after a power loss, where a driver that does not sync loses it", () =>
+  it.live("loses no value after a power loss, where SQLite at synchronous = NORMAL loses it", () =>
     Effect.gen(function*() {
       if (!canTrace()) return void process.stdout.write(`state power loss ${skipped}`)
       const { powerLoss } = yield* subjects

@@ -3,7 +3,7 @@
  * `failed` for every group that was refused, and closes and reopens the log half-way.
  *
  * Arguments: directory, number of groups, and how it synchronises. `FULL` is as it should be; the others are controls:
- * `NORMAL` a database driver that says that it synchronises fully and does not, `RETRY` a log that tries a failed sync again.
+ * `NORMAL` is SQLite at `synchronous = NORMAL`, with a driver that says it were `FULL`; `RETRY` tries a failed sync again.
  */
 import { fdatasyncSync, writeSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
@@ -38,10 +38,14 @@ for (let n = 0; n < groups; n++) {
   const group = Array.from({ length: 1 + n % 3 }, (_, i) => ({
     time: n,
     kind: "block" as const,
-    body: new TextEncoder().encode(JSON.stringify({ n, i, text: "x".repeat(random.below(3_000)) }))
+    // The head has room for some groups of most sizes and for none of the largest.
+    body: new TextEncoder().encode(
+      JSON.stringify({ n, i, text: "x".repeat(random.below(n % 4 === 2 ? 9_000 : 1_500)) })
+    )
   }))
   try {
     appendAndTell(file, group, n)
+    if (n % 5 === 3) file.settle()
   } catch (error) {
     writeSync(1, `failed ${error instanceof Error ? error.message : "?"}\n`)
   }
