@@ -14,16 +14,27 @@ interface Input extends ConfigFlags {
   readonly json: boolean
 }
 
-const render = (info: KeysetInfo): string =>
-  [
-    `${info.path}, generation ${info.generation}, checkpoint key ${info.checkpointPublicKey}`,
-    Output.table(
-      ["ID", "STATE", "CREATED", "PRIMARY SINCE", "RETIRED"],
-      info.keys.map((
-        key
-      ) => [key.id, key.state, Output.time(key.createdAt), Output.time(key.primaryAt), Output.time(key.retiredAt)])
-    )
+/** Disabled keys that are printed, the newest ones: a keyset of years has hundreds. `--json` has them all. */
+const disabledMax = 8
+
+const render = ({ checkpointPublicKey, generation, keys, path }: KeysetInfo): string => {
+  const disabled = keys.filter(({ state }) => state === "disabled")
+  const hidden = new Set(disabled.slice(0, -disabledMax))
+  const rows = keys.filter((key) => !hidden.has(key)).map((key) => [
+    key.id,
+    key.state,
+    Output.time(key.createdAt),
+    Output.time(key.primaryAt),
+    Output.time(key.retiredAt)
+  ])
+  return [
+    `${path}, generation ${generation}, checkpoint key ${checkpointPublicKey}`,
+    ...(hidden.size > 0
+      ? [`${hidden.size} older disabled keys, which verify evidence only, are listed by --json`]
+      : []),
+    Output.table(["ID", "STATE", "CREATED", "PRIMARY SINCE", "RETIRED"], rows)
   ].join("\n")
+}
 
 /** Runs one operation on an existing keyset and prints the keyset after it. */
 const operate = (

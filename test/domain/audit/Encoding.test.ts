@@ -6,7 +6,14 @@ import { packEntries, packRecords, unpackEntries, unpackRecords } from "../../..
 import { headFromLine, headToLine } from "../../../src/domain/audit/HeadBytes.ts"
 import { checkpointBytes, headMacBytes } from "../../../src/domain/audit/HeadSigning.ts"
 import { MerkleTree } from "../../../src/domain/audit/MerkleTree.ts"
-import { bodyBytesMax, decodeRecord, encodeRecord, genesisHash, isName, nameBytesMax } from "../../../src/domain/audit/RecordBytes.ts"
+import {
+  bodyBytesMax,
+  decodeRecord,
+  encodeRecord,
+  genesisHash,
+  isName,
+  nameBytesMax
+} from "../../../src/domain/audit/RecordBytes.ts"
 
 const sha256 = (data: Uint8Array): Uint8Array => Crypto.hash("sha256", data, "buffer")
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
