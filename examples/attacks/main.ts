@@ -1,6 +1,6 @@
 /**
  * The attack simulator: a small protected service, its ordinary traffic, and every kind of attack on it that needs no data
- * set. Run it with `npm run build && npm run attacks`; `-- --json` prints one object, `-- --seed 7` meets other traffic,
+ * set. Run it with `npm run attacks`; `-- --json` prints one object, `-- --seed 7` meets other traffic,
  * `-- --whole-phase` ends learning with the first attack instead of by the default settings.
  * Exits 1 and names the bar that is missed, 2 on wrong usage.
  */

@@ -25,6 +25,15 @@ export class AnomalyShare {
     if (this.#share < over) this.#told = false
   }
 
+  /**
+   * Whether no more calls look anomalous than a budget explains: the expected number within the horizon, two standard
+   * deviations, and one.
+   */
+  quiet(budget: number): boolean {
+    const expected = budget * horizon
+    return this.#share * horizon <= expected + 2 * Math.sqrt(expected) + 1
+  }
+
   /** Whether an operator should look at it now: true once per episode. */
   takeReview(): boolean {
     if (this.#told || this.#share < remarkable) return false

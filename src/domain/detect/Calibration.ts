@@ -13,6 +13,8 @@ const usualScale = Math.LOG10E
 /** What that knowledge counts, in scores: for the scale, and (it may be wrong) for how fast the tail falls. */
 const known = 8
 const knownDegrees = 4
+/** New scores after which the sample of a function that is judged and still learned is made again: these, and an eighth. */
+const refreshMin = 16
 /** Smallest p-value that extrapolation claims. */
 export const pMin = 1e-9
 
@@ -76,7 +78,10 @@ export class ScoreSample {
   }
 }
 
-/** The scores that one function's calls had while it was learned, in time order, until they are frozen. */
+/**
+ * The scores that one function's calls had while it was learned, in time order, until they are frozen. Before that, the
+ * sample is a copy of the newest quarter.
+ */
 export class Calibration {
   readonly #arena: Arena
   #block: Block | undefined
@@ -84,14 +89,25 @@ export class Calibration {
   #next = 0
   #count = 0
   #frozen: ScoreSample | undefined
+  #provisional: ScoreSample | undefined
+  #sampledAt = 0
 
   constructor(arena: Arena) {
     this.#arena = arena
   }
 
-  /** The frozen sample; `undefined` while the function is still learned. */
-  get sample(): ScoreSample | undefined {
-    return this.#frozen
+  /** Whether it takes no more scores. */
+  get frozen(): boolean {
+    return this.#frozen !== undefined
+  }
+
+  /** The newest quarter, sorted: the frozen one, or one that is nearly up to date. */
+  get sample(): ScoreSample {
+    if (this.#frozen !== undefined) return this.#frozen
+    const due = this.#count >= this.#sampledAt + Math.max(refreshMin, this.#sampledAt >>> 3)
+    if (this.#provisional !== undefined && !due) return this.#provisional
+    this.#sampledAt = this.#count
+    return this.#provisional = new ScoreSample(this.recent().slice(), 0, this.#held)
   }
 
   /** Points in the newest quarter. */
@@ -128,6 +144,7 @@ export class Calibration {
   /** Ends calibration with the newest quarter. */
   freeze(): void {
     if (this.#frozen !== undefined) return
+    this.#provisional = undefined
     const block = this.#block
     this.#frozen = block === undefined
       ? new ScoreSample(new Float32Array(0), 0, 0)
@@ -139,7 +156,9 @@ export class Calibration {
     if (this.#block !== undefined) this.#arena.free(this.#block)
   }
 
+  /** The copy is not part of it: it is made again at once, here and where the bytes are read. */
   write(writer: Writer): void {
+    this.#provisional = undefined
     writer.u32(this.#count)
     writer.u32(this.#next)
     writer.u32(this.#held)

@@ -2,6 +2,7 @@ import type { Assessment } from "../Assessment.ts"
 import type { BaselineProfile } from "../BaselineProfile.ts"
 import type { OutcomeReport } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
+import { AnomalyShare } from "./AnomalyShare.ts"
 import { Arena } from "./Arena.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import type { DetectorSettings } from "./DetectorSettings.ts"
@@ -13,7 +14,7 @@ import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 5
+const version = 6
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 
@@ -49,6 +50,7 @@ export class Detector {
     return {
       settings: this.#settings,
       pool: new ScorePool(),
+      anomalies: new AnomalyShare(),
       arena: new Arena(),
       subjects: new SubjectRates(),
       order: new OrderModel(this.#settings),
@@ -100,7 +102,7 @@ export class Detector {
     this.#shared.pool.replace(learned.map((model) => model.recentScores()))
     this.#shared.order.freeze()
     const { minSamples } = this.#settings()
-    for (const model of learned) if (model.learned >= minSamples) model.freeze()
+    for (const model of learned) if (model.learned >= minSamples) model.finishLearning()
   }
 
   /** Forgets what was learned about one function, which begins anew; `false` where nothing was. */

@@ -6,21 +6,25 @@ import { AnomalyShare } from "./AnomalyShare.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
-import { contextShare, type DetectorSettings } from "./DetectorSettings.ts"
+import type { DetectorSettings } from "./DetectorSettings.ts"
 import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
+import { type RankedTail, rankedTail, withinShare } from "./RankedTail.ts"
 import { RateModel } from "./RateModel.ts"
 import type { Shared } from "./Shared.ts"
 import { StructureModel } from "./StructureModel.ts"
 
-/** Of the calls of a ready function one in this many is learned: enough to follow change, too slow to be led. */
+/**
+ * A function is judged early, by the experience with all functions, and goes on learning what is normal until it learned
+ * this many times 1 / budget calls: it takes that many to know what one in so many looks like.
+ */
+const settledFrom = 1
+/** Of the calls of a settled function one in this many is learned: enough to follow change, too slow to be led. */
 const learnEvery = 4
 /** Calls with a p-value below this are learned only as often as they should occur: a patient attacker is not followed. */
 const unusual = 0.05
 const creditMax = 4
-/** Own calibration points from which a function's own tail has a say beside the pooled one. */
-const ownMin = 16
 /** Most distinct sessions remembered while learning. */
 const sessionsMax = 256
 /** Calls above this p-value carry no explanation. */
@@ -55,6 +59,8 @@ export class FunctionModel {
   #credit = creditMax
   #firstSeen = 0
   #lastSeen = 0
+  /** Tails and calibration stay as they are. */
+  #settled = false
   #released = false
 
   constructor(fn: string, shared: Shared) {
@@ -87,7 +93,7 @@ export class FunctionModel {
     if (event.timestamp > 0) {
       if (this.#rate === undefined) {
         this.#rate = new RateModel(this.#shared.arena, this.#shared.subjects)
-        if (this.#state === "ready") this.#rate.freeze()
+        if (this.#settled) this.#rate.freeze()
       }
       this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
     }
@@ -100,7 +106,9 @@ export class FunctionModel {
     const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
     this.#drift.push(event.features, alone <= this.#shared.settings().falsePositiveRate)
     const p = Math.min(alone, this.#inContext(event))
-    this.anomalies.push(p <= this.#shared.settings().falsePositiveRate)
+    const anomalous = p <= this.#shared.settings().falsePositiveRate
+    this.anomalies.push(anomalous)
+    this.#shared.anomalies.push(anomalous)
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
     const findings = new Findings()
     this.#evidence(event, findings)
@@ -125,66 +133,62 @@ export class FunctionModel {
     const drift = this.#drift.evidence(event.features, undefined)
     const known = drift > driftMin && drifts.size >= 1 / settings().falsePositiveRate
     const drifted = known ? drifts.sample().tail(drift).p : 1
-    return sidak(Math.min(drifted, order.pValue))
+    return withinShare(Math.min(drifted, order.pValue))
   }
 
-  #pValue(calibration: Calibration, score: number): { p: number; extrapolated: boolean; points: number } {
-    const own = calibration.sample
+  #pValue(calibration: Calibration, score: number): RankedTail {
     const needed = 1 / this.#shared.settings().falsePositiveRate
     const pool = calibration === this.#calibration ? this.#shared.pool.sample() : undefined
-    // A score is itself decades of evidence: whatever the ranks say, a call that nothing speaks against is no alarm.
-    const floor = 10 ** (-2 * score)
-    if (own === undefined || pool !== undefined && own.size < needed && pool.size > own.size) {
-      const pooled = pool!.tail(score)
-      const alone = own !== undefined && own.size >= ownMin ? own.tail(score) : pooled
-      const wins = alone.p > pooled.p ? alone : pooled
-      return {
-        p: Math.max(floor, wins.p),
-        extrapolated: wins.extrapolated,
-        points: wins === alone ? own!.size : pool!.size
-      }
-    }
-    const tail = own.tail(score)
-    return { p: Math.max(floor, tail.p), extrapolated: tail.extrapolated, points: own.size }
+    return rankedTail(calibration.sample, pool, needed, score)
   }
 
   /** Learns a call that was allowed; `false` where it was suspicious and taught nothing. */
   learn(event: TelemetryEvent, assessment: Assessment): boolean {
     if (this.#released) return false
     const settings = this.#shared.settings()
-    const { score } = assessment
-    if (this.#state === "ready") {
-      if (assessment.pValue <= settings.falsePositiveRate) return false
-      this.#shared.order.learn(event)
-      this.#lastSeen = event.timestamp
-      this.#credit = Math.min(creditMax, this.#credit + unusual)
-      if (assessment.pValue < unusual) {
-        if (this.#credit < 1) return true
-        this.#credit--
-      } else if (++this.#passed % learnEvery !== 0) {
-        return true
-      }
-      this.#learned++
-      this.#structure.learn(event.features)
-      return true
-    }
+    const ready = this.#state === "ready"
+    if (ready && assessment.pValue <= settings.falsePositiveRate) return false
     this.#shared.order.learn(event)
     if (this.#learned === 0) this.#firstSeen = event.timestamp
     this.#lastSeen = event.timestamp
+    if (ready && !this.#admits(assessment.pValue, settings.falsePositiveRate)) return true
     this.#learned++
-    if (event.session !== "" && this.#distinctSessions < Math.min(settings.minSessions, sessionsMax)) {
-      this.#sessions ??= new Set()
-      this.#sessions.add(event.session)
-    }
-    this.#calibration.push(score)
-    if (this.#drift.following) this.#shared.drifts.push(this.#drift.evidence(event.features, undefined))
+    if (!ready) this.#noteSession(event.session, settings)
+    if (!this.#settled) this.#calibrate(event, assessment.score, settings)
     this.#structure.learn(event.features)
-    if (this.#learned >= settings.minSamples) {
+    if (this.#settled) return true
+    if (!ready && this.#learned >= settings.minSamples) {
       this.#state = "calibrating"
-      this.#shared.pool.push(score)
-      if (this.#enough(settings)) this.freeze()
+      if (this.#enough(settings)) this.#begin()
     }
+    if (this.#state === "ready" && this.#learned * settings.falsePositiveRate >= settledFrom) this.#settle()
     return true
+  }
+
+  /**
+   * Whether an allowed call of a ready function teaches. While more calls look anomalous than the budget explains,
+   * somebody tries what gets through, and a function that is not settled would learn it.
+   */
+  #admits(pValue: number, budget: number): boolean {
+    if (!this.#settled && !(this.anomalies.quiet(budget) && this.#shared.anomalies.quiet(budget))) return false
+    this.#credit = Math.min(creditMax, this.#credit + unusual)
+    if (pValue >= unusual) return !this.#settled || ++this.#passed % learnEvery === 0
+    if (this.#credit < 1) return false
+    this.#credit--
+    return true
+  }
+
+  #noteSession(session: string, settings: DetectorSettings): void {
+    const wanted = Math.min(settings.minSessions, sessionsMax)
+    if (session !== "" && this.#distinctSessions < wanted) (this.#sessions ??= new Set()).add(session)
+  }
+
+  /** Notes the scores of a normal call, given before it is learned. */
+  #calibrate(event: TelemetryEvent, score: number, settings: DetectorSettings): void {
+    const { drifts, pool } = this.#shared
+    this.#calibration.push(score)
+    if (this.#learned >= settings.minSamples) pool.push(score)
+    if (this.#drift.following) drifts.push(this.#drift.evidence(event.features, undefined))
   }
 
   get #distinctSessions(): number {
@@ -203,16 +207,26 @@ export class FunctionModel {
     return this.#calibration.recent()
   }
 
-  /** Ends learning: from now on the function is judged. */
-  freeze(): void {
-    if (this.#state === "ready") return
-    this.#calibration.freeze()
-    this.#structure.freeze()
+  /** Ends learning at once: from now on the function is judged, by what it learned so far. */
+  finishLearning(): void {
+    if (this.#state !== "ready") this.#begin()
+    if (!this.#settled) this.#settle()
+  }
+
+  /** From now on the function is judged. */
+  #begin(): void {
     this.#drift.freeze()
-    this.#rate?.freeze()
-    this.#outcomes?.freeze()
     this.#sessions = undefined
     this.#state = "ready"
+  }
+
+  /** What is normal is known. */
+  #settle(): void {
+    this.#calibration.freeze()
+    this.#structure.freeze()
+    this.#rate?.freeze()
+    this.#outcomes?.freeze()
+    this.#settled = true
   }
 
   /** Learns how a call went; the answer is an assessment once the function is ready. */
@@ -225,9 +239,9 @@ export class FunctionModel {
       outcomes.learn(outcome)
       return undefined
     }
-    if ((outcomes.calibration.sample?.size ?? 0) === 0) return undefined
     const { p } = this.#pValue(outcomes.calibration, score)
     if (p > this.#shared.settings().falsePositiveRate) {
+      if (!this.#settled) outcomes.calibration.push(score)
       outcomes.learn(outcome)
       return { state: "ready", score, pValue: p, findings: [] }
     }
@@ -279,6 +293,7 @@ export class FunctionModel {
 
   write(writer: Writer): void {
     writer.u32(states.indexOf(this.#state))
+    writer.u32(this.#settled ? 1 : 0)
     writer.u32(this.#learned)
     writer.u32(this.#passed)
     writer.f64(this.#credit)
@@ -298,6 +313,7 @@ export class FunctionModel {
 
   read(reader: Reader): void {
     this.#state = states[reader.u32()] ?? reader.refuse("state")
+    this.#settled = reader.u32() === 1
     this.#learned = reader.u32()
     this.#passed = reader.u32()
     this.#credit = reader.f64()
@@ -319,12 +335,9 @@ export class FunctionModel {
       this.#outcomes = new OutcomeModel(this.#shared.arena)
       this.#outcomes.read(reader)
     }
-    if (this.#state === "ready" && this.#calibration.sample === undefined) reader.refuse("calibration")
+    if (this.#settled !== this.#calibration.frozen) reader.refuse("calibration")
   }
 }
-
-/** A p-value within the share of the budget (Šidák 1967): p / share where it is small, and 1 only where p is. */
-const sidak = (p: number): number => p >= 1 ? 1 : -Math.expm1(Math.log1p(-p) / contextShare)
 
 const states: ReadonlyArray<LearningState> = ["learning", "calibrating", "ready"]
 const unknown: Assessment = { state: "learning", score: 0, pValue: 1, findings: [] }

@@ -91,9 +91,8 @@ export class OrderModel {
     remember(state, symbol, event.fn)
     const calls = state.calls
     state.level = (state.sum + priorCalls * this.#usual) / (calls + priorCalls)
-    const sample = this.#calibration.sample
-    if (sample !== undefined) {
-      this.#judge(state, sample.tail(state.level).p)
+    if (this.#calibration.frozen) {
+      this.#judge(state, this.#calibration.sample.tail(state.level).p)
       return
     }
     if ((calls & (calls - 1)) === 0) this.#calibration.push(state.level)
@@ -176,7 +175,7 @@ export class OrderModel {
     state.begun = this.#begun
     state.trail.push(state.symbols[(state.calls - 1) & historyMask]!)
     if (state.trail.length >= trailMax) this.#teach(state)
-    if (this.#calibration.sample !== undefined) return
+    if (this.#calibration.frozen) return
     this.#observed++
     this.#usual += (state.surprise - this.#usual) / Math.min(this.#observed, usualHorizon)
     this.#firstSeen ||= event.timestamp
@@ -198,7 +197,7 @@ export class OrderModel {
   /** Learns what is new of a session; once normal is known, only of one that was ordinary throughout. */
   #teach(state: SessionState): void {
     const { trail } = state
-    if (this.#calibration.sample === undefined || state.leastP > ordinary) {
+    if (!this.#calibration.frozen || state.leastP > ordinary) {
       for (let i = state.taught; i < trail.length; i++) this.#count(trail, i)
     }
     const kept = Math.min(orderMax, trail.length)

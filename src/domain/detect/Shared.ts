@@ -1,3 +1,4 @@
+import type { AnomalyShare } from "./AnomalyShare.ts"
 import type { Arena } from "./Arena.ts"
 import type { DetectorSettings } from "./DetectorSettings.ts"
 import type { OrderModel } from "./OrderModel.ts"
@@ -8,6 +9,8 @@ import type { SubjectRates } from "./SubjectRates.ts"
 export interface Shared {
   readonly settings: () => DetectorSettings
   readonly pool: ScorePool
+  /** How many of the recent calls of all functions looked anomalous. */
+  readonly anomalies: AnomalyShare
   /** Where the numbers of all models lie. */
   readonly arena: Arena
   readonly subjects: SubjectRates

@@ -13,6 +13,22 @@ const told = (share: AnomalyShare, calls: number, every: number): number => {
 }
 
 describe("AnomalyShare", () => {
+  it("is quiet while the budget explains what looks anomalous", () => {
+    const random = [0.001, 0.01].map((budget) => {
+      const share = new AnomalyShare()
+      let quiet = 0
+      for (let i = 0; i < 100_000; i++) {
+        share.push((i * 0.6180339887498949) % 1 < budget)
+        if (share.quiet(budget)) quiet++
+      }
+      return quiet
+    })
+    assert.deepEqual(random, [100_000, 100_000])
+    const attacked = new AnomalyShare()
+    for (let i = 0; i < 100; i++) attacked.push(i % 10 === 0)
+    assert.isFalse(attacked.quiet(0.001))
+  })
+
   it("tells once of an episode, and again of the next", () => {
     const share = new AnomalyShare()
     assert.strictEqual(told(share, 1_000, 2), 1)
