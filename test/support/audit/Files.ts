@@ -41,8 +41,11 @@ export const openLog = (
 export type Hashes = ReadonlyMap<number, string>
 
 /** Verifies a log and returns the hash of each record. */
-export const verifyLog = (file: AuditFile): { readonly report: AuditReport; readonly hashes: Hashes } => {
-  const verifier = new Verifier(crypto, file.heads())
+export const verifyLog = (
+  file: AuditFile,
+  keys: VerifierCrypto = crypto
+): { readonly report: AuditReport; readonly hashes: Hashes } => {
+  const verifier = new Verifier(keys, file.heads())
   const hashes = new Map<number, string>()
   for (let next = 1; next <= file.lastSeq();) {
     const page = unpackRecords(packRecords(file.read(next, 500)))
