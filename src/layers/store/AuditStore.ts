@@ -25,6 +25,9 @@ export const groupRecordsMax = 512
 /** Most records in one answer of `read`. */
 export const readRecordsMax = 4_096
 
+/** How long closing may wait for the last checkpoint; without it the last records are in the log and cannot be proved yet. */
+const closeWaitMs = 1_000
+
 /** Names of the files of the log in the storage directory. */
 export const fileNames = { log: StorageThread.fileNames.log, head: StorageThread.fileNames.head } as const
 
@@ -202,16 +205,12 @@ const makeSqlite = Effect.fnUntraced(function*(thread: StoreThread.StoreThread<A
     )
   })
 
-  // Under load every append may renew the checkpoint; this catches the last records before a pause.
-  yield* Effect.sleep(checkpointMs).pipe(
-    Effect.andThen(
-      Effect.suspend(() =>
-        commit.takeDirty() ? Effect.ignore(thread.request({ op: "checkpoint", now: clock.nowUnsafe() })) : Effect.void
-      )
-    ),
-    Effect.forever,
-    Effect.forkScoped
+  // Under load every append may renew the checkpoint; this catches the last records before a pause, and before the end.
+  const checkpoint = Effect.suspend(() =>
+    commit.takeDirty() ? Effect.ignore(thread.request({ op: "checkpoint", now: clock.nowUnsafe() })) : Effect.void
   )
+  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(checkpoint, closeWaitMs)))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(checkpointMs), checkpoint)))
   // What waiting or an operator can heal must not keep the application from starting: appends will say it. A foreign or
   // newer file nothing will heal.
   tellKeys()

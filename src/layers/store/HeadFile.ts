@@ -49,7 +49,11 @@ interface Slot {
   readonly carry: Carry
 }
 
-/** What the head file says: the heads, the longest log first, and what the first of them carries. */
+/** The longer log first; of two heads over the same records the one whose checkpoint covers more of them. */
+const newestFirst = (a: AuditHead, b: AuditHead): number =>
+  b.seq - a.seq || b.checkpoint.seq - a.checkpoint.seq || b.time - a.time
+
+/** What the head file says: the heads, the newest first, and what that one carries. */
 export interface HeadState {
   readonly heads: ReadonlyArray<AuditHead>
   readonly carry: Carry
@@ -198,7 +202,7 @@ export class HeadFile {
     }
     this.#buffer.copy(this.#known)
     const slots = ([0, 1] as const).flatMap((index): ReadonlyArray<Slot> => this.#parse(index))
-    this.#slots = slots.toSorted((a, b) => b.head.seq - a.head.seq)
+    this.#slots = slots.toSorted((a, b) => newestFirst(a.head, b.head))
   }
 
   /** Reads the file; whether it holds these bytes. */

@@ -59,7 +59,7 @@ const tailFlags = {
   ),
   once: Flag.Boolean("once").pipe(Flag.withDescription("Print and end, instead of following"), Flag.withDefault(false)),
   kind: Flag.Literals("kind", auditKinds).pipe(Flag.withDescription("Only this kind"), Flag.optional),
-  fn: Flag.String("fn").pipe(Flag.withDescription("Only this function"), Flag.optional),
+  fn: Flag.String("function").pipe(Flag.withAlias("fn"), Flag.withDescription("Only this function"), Flag.optional),
   since: Flag.String("since").pipe(
     Flag.withDescription("Only records since then: 2h, 2026-01-31T12:00Z or epoch milliseconds"),
     Flag.optional

@@ -30,7 +30,7 @@ const flags = {
   ),
   until: Flag.String("until").pipe(Flag.withDescription("Only records until then"), Flag.optional),
   kind: Flag.Literals("kind", auditKinds).pipe(Flag.withDescription("Only this kind"), Flag.optional),
-  fn: Flag.String("fn").pipe(Flag.withDescription("Only this function"), Flag.optional)
+  fn: Flag.String("function").pipe(Flag.withAlias("fn"), Flag.withDescription("Only this function"), Flag.optional)
 }
 
 const moment = (flag: string, given: Option.Option<string>): Effect.Effect<number | undefined, BadInput> =>

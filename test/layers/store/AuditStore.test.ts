@@ -37,6 +37,21 @@ describe("AuditStore (files)", () => {
       assert.strictEqual(report.records, 3)
     }))
 
+  it.live("closes with everything in the database and under the checkpoint, so that each record can be proved", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const readOnly = Stores.layerSqliteReadOnly(directory, "")
+      // Whichever slot the last checkpoint comes to, beside a head over the same records.
+      for (const n of [1, 2, 3]) {
+        yield* append(n).pipe(Effect.provide(sqlite(directory), fresh))
+        const head = yield* AuditStore.use((store) => store.head).pipe(Effect.provide(readOnly, fresh))
+        assert.deepStrictEqual([head?.seq, head?.checkpoint.seq], [n, n])
+      }
+      const db = new DatabaseSync(Path.join(directory, "audit.db"), { readOnly: true })
+      assert.strictEqual(db.prepare("SELECT count(*) AS n FROM record").get()?.["n"], 3)
+      db.close()
+    }))
+
   it.live("makes its files for the owner alone", () =>
     Effect.gen(function*() {
       const parent = yield* temporaryDirectory

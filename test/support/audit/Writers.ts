@@ -55,7 +55,9 @@ const wrong = (directory: string, acknowledged: Hashes): string | undefined => {
   try {
     const { hashes, report } = verifyLog(reader, crypto3)
     if (!report.ok) return report.detail
-    for (const [seq, hash] of acknowledged) if (hashes.get(seq) !== hash) return `record ${seq} was acknowledged and is gone`
+    for (const [seq, hash] of acknowledged) {
+      if (hashes.get(seq) !== hash) return `record ${seq} was acknowledged and is gone`
+    }
     return undefined
   } finally {
     reader.close()
