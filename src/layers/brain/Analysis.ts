@@ -95,9 +95,17 @@ export const make: Effect.Effect<
       "audit_failure",
       `the evidence of a block of ${event.fn} is not durable: check the audit store (audit.on_failure decides)`
     )
-    return config.settingsUnsafe().audit.on_failure === "allow"
-      ? { ...decision, action: "allow", reason: "anomalous; allowed because its evidence could not be written" }
-      : { ...decision, reason: "anomalous; its evidence is spooled, not durable" }
+    if (config.settingsUnsafe().audit.on_failure === "block") {
+      return { ...decision, reason: "anomalous; its evidence is spooled, not durable" }
+    }
+    const lifted: Decision = {
+      ...decision,
+      action: "allow",
+      reason: "anomalous; allowed because its evidence could not be written"
+    }
+    // The record of the block will come into the log; this one says that the call ran all the same.
+    audit.recordUnsafe("allow", blockEvidence(event, lifted))
+    return lifted
   }
 
   /**

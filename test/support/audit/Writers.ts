@@ -4,13 +4,17 @@ import * as Path from "node:path"
 import type { AuditRecord } from "../../../src/domain/audit/AuditRecord.ts"
 import type { ChainEntry } from "../../../src/domain/audit/Chain.ts"
 import { AuditFile } from "../../../src/layers/store/AuditFile.ts"
-import { makeSigner } from "../../../src/layers/store/AuditSigner.ts"
+import { type AuditSecret, makeSigner } from "../../../src/layers/store/AuditSigner.ts"
 import type { SeededRandom } from "../Seeded.ts"
 import { crypto, type Hashes, secret, verifyLog } from "./Files.ts"
 import { scratchDirectory } from "./Trace.ts"
 
 /** The keys of three rotations; the checkpoint key outlives them. */
-const secrets = ["k1", "k2", "k3"].map((id, i) => ({ ...secret, id, key: new Uint8Array(32).fill(i + 1) }))
+const secrets = ["k1", "k2", "k3"].map((id, i): AuditSecret => ({
+  id,
+  key: new Uint8Array(32).fill(i + 1),
+  checkpointSeed: secret.checkpointSeed
+}))
 const signers = new Map(secrets.map((one) => [one.id, makeSigner(one)]))
 
 const crypto3 = {
