@@ -141,6 +141,15 @@ describe("evidence encodings", () => {
     assert.strictEqual(unknown[0]?.hash.length, 0, "a record of unknown kind must not verify")
   })
 
+  it("keeps bodies apart, however many there are and however long", () => {
+    const texts = Array.from(
+      { length: 2_000 },
+      (_, i) => `${i} ${"é事x".repeat(i % 90)}${"y".repeat(i % 97 === 0 ? 9_000 : 0)}`
+    )
+    const bodies = texts.map((text) => encodeBody({ text }))
+    bodies.forEach((body, i) => assert.strictEqual(decodeBody(body)["text"], texts[i]))
+  })
+
   it("keeps every body within its limit, and says so", () => {
     const long = encodeBody({ fn: "f", args: "x".repeat(bodyBytesMax), nested: { a: [1] } })
     assert.isAtMost(long.length, bodyBytesMax)
