@@ -22,10 +22,10 @@ export class CryptoCore extends Context.Service<CryptoCore, {
     info: string,
     length: number
   ) => Redacted.Redacted<Uint8Array>
-  /** HMAC-SHA256, 32 bytes, in a buffer that the next call may overwrite: copy to keep. */
-  readonly macUnsafe: (key: MacKey, data: Uint8Array) => Uint8Array
-  /** Whether `mac` is the MAC of `data`, compared in constant time. */
-  readonly verifyMacUnsafe: (key: MacKey, data: Uint8Array, mac: Uint8Array) => boolean
+  /** HMAC-SHA256, 32 bytes, in a buffer that the next call may overwrite: copy to keep. `more` follows `data` uncopied. */
+  readonly macUnsafe: (key: MacKey, data: Uint8Array, more?: Uint8Array) => Uint8Array
+  /** Whether `mac` is the MAC of `data` and what follows it, compared in constant time. */
+  readonly verifyMacUnsafe: (key: MacKey, data: Uint8Array, mac: Uint8Array, more?: Uint8Array) => boolean
   readonly sha256Unsafe: (data: Uint8Array) => Uint8Array
   readonly randomBytesUnsafe: (length: number) => Uint8Array
   /** A new Ed25519 key pair: seed (32 bytes, secret) and public key (32 bytes). */

@@ -29,6 +29,11 @@ export const suite = (name: string, layer: Layer.Layer<CryptoCore>) =>
           const data = crypto.randomBytesUnsafe(length)
           const mac = Uint8Array.from(crypto.macUnsafe(key, data))
           assert.isTrue(crypto.verifyMacUnsafe(key, data, mac))
+          for (const cut of [0, data.length >> 1, data.length]) {
+            const [head, tail] = [data.subarray(0, cut), data.subarray(cut)]
+            assert.deepStrictEqual(Uint8Array.from(crypto.macUnsafe(key, head, tail)), mac)
+            assert.isTrue(crypto.verifyMacUnsafe(key, head, mac, tail))
+          }
           assert.isFalse(crypto.verifyMacUnsafe(keyOf(crypto, "decision"), data, mac))
           assert.isFalse(crypto.verifyMacUnsafe(keyOf(crypto, "event", "other"), data, mac))
           assert.isFalse(crypto.verifyMacUnsafe(key, data, mac.subarray(1)))

@@ -28,9 +28,17 @@ const number = (value: number): Uint8Array => {
   return bytes
 }
 
-/** The bytes that a value's MAC covers: a tag, then name, generation (`f64`) and value, each with its `u32` length. */
-export const stateMacBytes = (name: string, generation: number, value: Uint8Array): Uint8Array =>
-  withHeader("effect-pic/state/1", [utf8.encode(name), number(generation), value])
+/**
+ * What a value's MAC covers in front of the value itself: a tag, then name and generation (`f64`), each with its `u32`
+ * length, and the length of the value.
+ */
+export const stateMacHeader = (name: string, generation: number, value: Uint8Array): Uint8Array => {
+  const parts = withHeader("effect-pic/state/1", [utf8.encode(name), number(generation)])
+  const header = new Uint8Array(parts.length + 4)
+  header.set(parts)
+  new DataView(header.buffer).setUint32(parts.length, value.length)
+  return header
+}
 
 /**
  * The bytes that the seal covers: every value's name, generation and MAC, in order of the names. A single value put back

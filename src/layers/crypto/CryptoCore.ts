@@ -44,13 +44,13 @@ const make = (hmac: HmacSha256.Hmac) => {
       return key
     },
     deriveBytesUnsafe: (root, info, length) => Redacted.make(hkdf(root, info, length)),
-    macUnsafe: (key, data) => {
-      HmacSha256.writeMac(hmac(key, data), computed, 0)
+    macUnsafe: (key, data, more) => {
+      HmacSha256.writeMac(more === undefined ? hmac(key, data) : HmacSha256.reference(key, data, more), computed, 0)
       return computedBytes
     },
-    verifyMacUnsafe: (key, data, mac) => {
+    verifyMacUnsafe: (key, data, mac, more) => {
       if (mac.length !== HmacSha256.macLength) return false
-      HmacSha256.writeMac(hmac(key, data), computed, 0)
+      HmacSha256.writeMac(more === undefined ? hmac(key, data) : HmacSha256.reference(key, data, more), computed, 0)
       return Crypto.timingSafeEqual(computed, mac)
     },
     sha256Unsafe: (data) => Buffer.from(Crypto.hash("sha256", data, "binary"), "latin1"),

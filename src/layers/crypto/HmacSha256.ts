@@ -48,8 +48,11 @@ const materialOf = (key: MacKey): Material => {
 const streamed = (material: Material, data: Uint8Array): string =>
   Crypto.createHmac("sha256", material.key).update(data).digest("binary")
 
+const nothing = new Uint8Array(0)
+
 /** HMAC by `createHmac` over an opaque key: the reference form, 1.3-1.7 µs for 300 bytes. */
-export const reference: Hmac = (key, data) => streamed(materialOf(key), data)
+export const reference = (key: MacKey, data: Uint8Array, more: Uint8Array = nothing): string =>
+  Crypto.createHmac("sha256", materialOf(key).key).update(data).update(more).digest("binary")
 
 /**
  * HMAC as two one-shot hashes over prepared pads: `H(opad || H(ipad || data))`, 0.6-0.7 µs for 300 bytes. One instance

@@ -51,18 +51,48 @@ export interface StateFilesOptions {
   readonly lockWaitMs: number
 }
 
+/**
+ * Bytes of a value in one row. SQLite copies a row twice while it writes it, and a statement keeps a copy of the last: of
+ * all baselines in one row that would be hundreds of megabytes where 10,000 functions are protected.
+ */
+const pieceBytes = 256 * 1024
+
+/** What values have beyond their first pieces; a file that was begun without it gets it. */
+const pieceSchema =
+  "CREATE TABLE IF NOT EXISTS piece (name TEXT, n INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (name, n)) STRICT;"
 const stateSchema = `
   CREATE TABLE value (
     name TEXT PRIMARY KEY, generation INTEGER NOT NULL, key_id TEXT NOT NULL, mac BLOB NOT NULL, bytes BLOB NOT NULL
   ) STRICT;
   CREATE TABLE seal (n INTEGER PRIMARY KEY, key_id TEXT NOT NULL, mac BLOB NOT NULL) STRICT;
+  ${pieceSchema}
 `
 const traceSchema = `
   CREATE TABLE trace (n INTEGER PRIMARY KEY, decision TEXT NOT NULL, json TEXT NOT NULL) STRICT;
   CREATE INDEX trace_decision ON trace (decision);
 `
 
+const withPieces = (db: DatabaseSync): DatabaseSync => {
+  try {
+    db.exec(pieceSchema)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
 const bytesOf = (value: unknown): Uint8Array => value instanceof Uint8Array ? value : new Uint8Array(0)
+
+const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
 
 class StateFiles {
   readonly #options: StateFilesOptions
@@ -106,25 +136,33 @@ class StateFiles {
       throw new Error(`the state file ${statePath} was removed`)
     }
     this.#transaction(statePath, () => this.#openState(), (db) => {
-      if (reset) db.exec("DELETE FROM value")
+      if (reset) db.exec("DELETE FROM value; DELETE FROM piece")
       db.prepare("INSERT OR REPLACE INTO value (name, generation, key_id, mac, bytes) VALUES (?, ?, ?, ?, ?)")
-        .run(name, generation, keyId, mac, bytes)
+        .run(name, generation, keyId, mac, bytes.subarray(0, pieceBytes))
+      db.prepare("DELETE FROM piece WHERE name = ?").run(name)
+      const insert = db.prepare("INSERT INTO piece (name, n, bytes) VALUES (?, ?, ?)")
+      for (let n = 1; n * pieceBytes < bytes.length; n++) {
+        insert.run(name, n, bytes.subarray(n * pieceBytes, (n + 1) * pieceBytes))
+      }
       db.prepare("INSERT OR REPLACE INTO seal (n, key_id, mac) VALUES (1, ?, ?)").run(seal.keyId, seal.mac)
     })
     writeWitness(this.#options.witnessPath, generation)
   }
 
   load(name: string): StateRow | undefined {
-    const row = this.#orSetAside(
-      this.#options.statePath,
-      () => this.#openState().prepare("SELECT * FROM value WHERE name = ?").get(name)
-    )
+    const { pieces, row } = this.#orSetAside(this.#options.statePath, () => {
+      const db = this.#openState()
+      return {
+        row: db.prepare("SELECT * FROM value WHERE name = ?").get(name),
+        pieces: db.prepare("SELECT bytes FROM piece WHERE name = ? ORDER BY n").all(name)
+      }
+    })
     return row === undefined ? undefined : {
       name,
       generation: Number(row["generation"]),
       keyId: String(row["key_id"]),
       mac: bytesOf(row["mac"]),
-      bytes: bytesOf(row["bytes"])
+      bytes: joined([row, ...pieces].map(({ bytes }) => bytesOf(bytes)))
     }
   }
 
@@ -164,7 +202,7 @@ class StateFiles {
   #openState(): DatabaseSync {
     const { lockWaitMs, statePath } = this.#options
     try {
-      return this.#state ??= openSqlite({
+      return this.#state ??= withPieces(openSqlite({
         path: statePath,
         applicationId: 0x50494353,
         schemaVersion: 1,
@@ -172,7 +210,7 @@ class StateFiles {
         synchronous: "FULL",
         exclusive: true,
         lockWaitMs
-      })
+      }))
     } catch (error) {
       if (!(error instanceof Locked)) throw error
       throw new Refused(

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
-import { sealMacBytes, stateMacBytes } from "../../domain/audit/StateBytes.ts"
+import { sealMacBytes, stateMacHeader } from "../../domain/audit/StateBytes.ts"
 import { CryptoCore } from "../../services/CryptoCore.ts"
 import { KeyManager } from "../../services/KeyManager.ts"
 import { PicConfig } from "../../services/PicConfig.ts"
@@ -78,9 +78,9 @@ const make = Effect.gen(function*() {
   const files = StorageThread.forState(yield* StorageThread.StorageThread)
   const turn = yield* Semaphore.make(1)
 
-  const verified = (keyId: string, data: Uint8Array, mac: Uint8Array): boolean => {
+  const verified = (keyId: string, data: Uint8Array, mac: Uint8Array, more?: Uint8Array): boolean => {
     const key = keys.verifyKeyUnsafe("state", keyId)
-    return key !== undefined && crypto.verifyMacUnsafe(key, data, mac)
+    return key !== undefined && crypto.verifyMacUnsafe(key, data, mac, more)
   }
   const read = Effect.map(files.request({ op: "openState" }), (contents) => know(contents as StateContents, verified))
   // Another owner or a foreign file is for the operator to settle. What may heal must not keep the application from
@@ -92,8 +92,8 @@ const make = Effect.gen(function*() {
     return Effect.succeed<Known>({ marks: new Map(), wrong: failure.detail, generation: 0 })
   })
   // A save that failed may have happened, and a damaged file is gone: what is in the file then is what the file says.
-  const request = (message: StateRequest) =>
-    Effect.mapError(files.request(message), (failure) => {
+  const request = (message: StateRequest, handedOver?: ReadonlyArray<ArrayBuffer>) =>
+    Effect.mapError(files.request(message, handedOver), (failure) => {
       doubtful = true
       return toError(failure)
     })
@@ -106,18 +106,18 @@ const make = Effect.gen(function*() {
       : Effect.succeed(known)
   )
 
-  const save = (name: string, bytes: Uint8Array) =>
+  const save = (name: string, bytes: Uint8Array<ArrayBuffer>) =>
     Effect.flatMap(current, ({ generation, marks, wrong }) => {
       if (!marks.has(name) && marks.size >= namesMax) return Effect.fail(tooMany)
       const key = keys.getActiveKeyUnsafe("state")
-      const macOf = (data: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data))
+      const macOf = (data: Uint8Array, more?: Uint8Array) => new Uint8Array(crypto.macUnsafe(key, data, more))
       const next = generation + 1
-      const row = { name, generation: next, keyId: key.id, mac: macOf(stateMacBytes(name, next, bytes)), bytes }
+      const row = { name, generation: next, keyId: key.id, mac: macOf(stateMacHeader(name, next, bytes), bytes), bytes }
       const others = [...marks.values()].filter((mark) => mark.name !== name)
       const newSeal = { keyId: key.id, mac: macOf(sealMacBytes([...others, row])) }
       // Refused values go with the first save: sealed anew, they would pass as valid.
       const reset = wrong !== undefined && marks.size === 0
-      return Effect.map(request({ op: "save", row, seal: newSeal, reset }), () => {
+      return Effect.map(request({ op: "save", row, seal: newSeal, reset }, [bytes.buffer]), () => {
         known.generation = next
         const { bytes: _, ...mark } = row
         marks.set(name, mark)
@@ -133,7 +133,7 @@ const make = Effect.gen(function*() {
         if (row.generation !== marks.get(name)?.generation) {
           return { _tag: "Refused", detail: `${name} is not the value that was saved last` }
         }
-        return verified(row.keyId, stateMacBytes(name, row.generation, row.bytes), row.mac)
+        return verified(row.keyId, stateMacHeader(name, row.generation, row.bytes), row.mac, row.bytes)
           ? { _tag: "Found", bytes: row.bytes }
           : { _tag: "Refused", detail: `the MAC of ${name} does not verify` }
       })
@@ -141,7 +141,11 @@ const make = Effect.gen(function*() {
 
   return StateStore.of({
     save: (name, bytes) =>
-      Effect.andThen(refuseLarge(bytes), turn.withPermits(1)(Effect.uninterruptible(save(name, bytes)))),
+      Effect.andThen(
+        refuseLarge(bytes),
+        // A copy for the thread alone: handed over, it is not copied again on the way.
+        turn.withPermits(1)(Effect.uninterruptible(Effect.suspend(() => save(name, new Uint8Array(bytes)))))
+      ),
     load: (name) => turn.withPermits(1)(load(name))
   })
 })

@@ -62,15 +62,15 @@ export const make = (
 
 /** The part of the thread that serves the log. */
 export const forAudit = (thread: StoreThread.StoreThread<StorageRequest>): StoreThread.StoreThread<AuditRequest> => ({
-  request: (request) => thread.request({ store: "audit", request }),
-  send: (request, done) => thread.send({ store: "audit", request }, done),
+  request: (request, handedOver) => thread.request({ store: "audit", request }, handedOver),
+  send: (request, done, handedOver) => thread.send({ store: "audit", request }, done, handedOver),
   startsUnsafe: thread.startsUnsafe
 })
 
 /** The part of the thread that serves state and trace. */
 export const forState = (thread: StoreThread.StoreThread<StorageRequest>): StoreThread.StoreThread<StateRequest> => ({
-  request: (request) => thread.request({ store: "state", request }),
-  send: (request, done) => thread.send({ store: "state", request }, done),
+  request: (request, handedOver) => thread.request({ store: "state", request }, handedOver),
+  send: (request, done, handedOver) => thread.send({ store: "state", request }, done, handedOver),
   startsUnsafe: thread.startsUnsafe
 })
 

@@ -12,9 +12,14 @@ export interface ThreadFailure {
 
 /** A thread that answers requests one after the other. */
 export interface StoreThread<Request> {
-  readonly request: (request: Request) => Effect.Effect<unknown, ThreadFailure>
+  /** Of what is handed over the sender keeps nothing; all else is copied. */
+  readonly request: (request: Request, handedOver?: ReadonlyArray<ArrayBuffer>) => Effect.Effect<unknown, ThreadFailure>
   /** The same for plain code: `done` is called once, later. */
-  readonly send: (request: Request, done: (outcome: Outcome) => void) => void
+  readonly send: (
+    request: Request,
+    done: (outcome: Outcome) => void,
+    handedOver?: ReadonlyArray<ArrayBuffer>
+  ) => void
   /** Changes when the next request will find a new thread, which knows nothing of what its predecessor was told. */
   readonly startsUnsafe: () => number
 }
@@ -55,13 +60,13 @@ class ThreadClient<Request> {
     return this.#worker !== undefined
   }
 
-  send(request: Request, done: (outcome: Outcome) => void): void {
+  send(request: Request, done: (outcome: Outcome) => void, handedOver: ReadonlyArray<ArrayBuffer> = []): void {
     const id = this.#nextId++
     const worker = this.#worker ?? this.#start()
     // A thread with nothing to do must not keep the process alive; one that owes an answer must.
     if (this.#waiters.size === 0) worker.ref()
     this.#waiters.set(id, done)
-    worker.postMessage({ id, request }, [])
+    worker.postMessage({ id, request }, handedOver)
   }
 
   stop(): void {
@@ -102,8 +107,8 @@ export const make = <Request>(
   options: ThreadOptions<Request>
 ): Effect.Effect<StoreThread<Request>, never, Scope.Scope> => {
   const client = new ThreadClient<Request>(options)
-  const request = (message: Request) =>
-    Effect.callback<unknown, ThreadFailure>((resume) => client.send(message, resume))
+  const request = (message: Request, handedOver?: ReadonlyArray<ArrayBuffer>) =>
+    Effect.callback<unknown, ThreadFailure>((resume) => client.send(message, resume, handedOver))
   const close = Effect.suspend(() => client.running ? request(options.last) : Effect.void).pipe(
     Effect.timeoutOption(closeWaitMs),
     Effect.ignore,

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { sealMacBytes, stateMacBytes } from "../../../src/domain/audit/StateBytes.ts"
+import { sealMacBytes, stateMacHeader } from "../../../src/domain/audit/StateBytes.ts"
 import * as Audits from "../../../src/layers/store/AuditStore.ts"
 import * as States from "../../../src/layers/store/StateStore.ts"
 import * as Traces from "../../../src/layers/store/TraceStore.ts"
@@ -66,6 +66,7 @@ describe("StateStore (file)", () => {
 
   const tamperings: ReadonlyArray<readonly [what: string, damage: (directory: string, old: Uint8Array) => void]> = [
     ["changed", (d) => edit(d, "UPDATE value SET bytes = x'09' WHERE name = 'a'")],
+    ["made longer", (d) => edit(d, "INSERT INTO piece (name, n, bytes) VALUES ('a', 1, x'09')")],
     [
       "stored under another name",
       (d) => edit(d, "UPDATE value SET name = CASE name WHEN 'a' THEN 'b' ELSE 'a' END || ''")
@@ -179,13 +180,33 @@ describe("StateStore (file)", () => {
       })
     }))
 
+  it.live("gives back values of many pieces, and of fewer than before", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      for (const length of [262_143, 262_144, 262_145, 1_000_000, 3, 600_000]) {
+        const bytes = Uint8Array.from({ length }, (_, i) => i * 31 + (i >> 8))
+        yield* Effect.flatMap(StateStore, (store) => store.save("a", bytes)).pipe(
+          Effect.provide(sqlite(directory), fresh)
+        )
+        const entry = yield* Effect.provide(load("a"), sqlite(directory), fresh)
+        assert.isTrue(entry._tag === "Found" && Buffer.from(entry.bytes).equals(bytes), `${length} bytes`)
+      }
+      for (const change of ["DELETE FROM piece WHERE n = 2", "UPDATE piece SET n = n + 10 WHERE n = 1"]) {
+        edit(directory, change)
+        const entry = yield* Effect.provide(load("a"), sqlite(directory), fresh)
+        assert.strictEqual(entry._tag, "Refused", change)
+      }
+    }))
+
   it("separates what MACs cover", () => {
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
     assert.strictEqual(
-      hex(stateMacBytes("ab", 1, Uint8Array.of(7))),
-      "6566666563742d7069632f73746174652f3100000000026162000000083ff00000000000000000000107"
+      hex(stateMacHeader("ab", 1, Uint8Array.of(7))),
+      "6566666563742d7069632f73746174652f3100000000026162000000083ff000000000000000000001"
     )
-    assert.notStrictEqual(hex(stateMacBytes("ab", 1, Uint8Array.of())), hex(stateMacBytes("a", 1, Buffer.from("b"))))
+    const covered = (name: string, value: string) =>
+      hex(stateMacHeader(name, 1, Buffer.from(value))) + hex(Buffer.from(value))
+    assert.notStrictEqual(covered("ab", ""), covered("a", "b"))
     const mark = (name: string) => ({ name, generation: 1, mac: Uint8Array.of(1) })
     assert.strictEqual(hex(sealMacBytes([mark("a"), mark("b")])), hex(sealMacBytes([mark("b"), mark("a")])))
   })
