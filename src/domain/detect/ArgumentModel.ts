@@ -7,6 +7,7 @@ import type { CountTable } from "./CountTable.ts"
 import { endEvidence, endWords, pushEnd } from "./Extremes.ts"
 import { type Findings, placeName } from "./Findings.ts"
 import { gramSurprise, learnGrams } from "./GramModel.ts"
+import { followedMargin, logScale, unscale, withinWidths } from "./MagnitudeScale.ts"
 import { distinctValues, learnValue, novelty } from "./Novelty.ts"
 import { learnShape, shapeSurprise } from "./ShapeModel.ts"
 import { fitTails, pushScores, tailAbove, type TailPriors, tailsFit } from "./TailSample.ts"
@@ -32,8 +33,6 @@ const rangeScaleMin = 0.15
  * parts that share the false-positive budget these get a tenth (a weighted Bonferroni split: Holm 1979).
  */
 const rangeDiscount = 1
-/** Numbers whose level is followed over time may leave the learned range by this factor (log scale) before it counts. */
-const followedMargin = Math.LN10
 /** Salts of the models in the function's count table; an argument has sixteen. */
 const shapes = 0
 const grams = 1
@@ -44,9 +43,6 @@ const saltOf = (index: number, model: number): number => Math.imul(index * 16 + 
 const top = new TopFive()
 /** The two scores of a text, for the tails. */
 const scores: [number, number] = [0, 0]
-
-/** Numbers on a scale where equal ratios are equal steps, both signs. */
-const logScale = (value: number): number => Math.sign(value) * Math.log1p(Math.abs(value))
 
 /** The learned model of one argument, or of one field of a nested one: its numbers lie in one block of the arena. */
 export class ArgumentModel {
@@ -184,7 +180,7 @@ export class ArgumentModel {
 
   /**
    * Decades of evidence against a value; with `findings`, also in words. `followed` says that its level is followed over
-   * time, so that leaving the learned range says little.
+   * time, so that leaving the learned range says little, and its sign and fraction nothing.
    */
   evidence(value: ArgumentFeatures, findings: Findings | undefined, followed: boolean): number {
     const count = this.count
@@ -197,7 +193,7 @@ export class ArgumentModel {
     }
     if (known === 0) return most
     if (value.type === "string") most = Math.max(most, this.#text(value, findings))
-    const form = formOf(value)
+    const form = followed && value.shape.includes("0") ? 0 : formOf(value)
     if (form !== 0) {
       const mask = this.#novelty(masks, Layout.masks, form)
       if (mask > most) most = mask
@@ -247,7 +243,7 @@ export class ArgumentModel {
 
   #magnitude(value: ArgumentFeatures, findings: Findings | undefined, margin: number): number {
     const at = this.#section(Layout.magnitudes)
-    if (at < 0) return 0
+    if (at < 0 || margin > 0 && withinWidths(this.#record.floats, at, value.magnitude)) return 0
     const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), logScale(value.magnitude), margin)
     if (findings === undefined || evidence === 0) return evidence
     const floats = this.#record.floats
@@ -332,5 +328,3 @@ const typeCodes: ReadonlyMap<string, number> = new Map(argumentTypes.map((type, 
 const typeCode = (value: ArgumentFeatures): number => typeCodes.get(value.type) ?? 0
 const hasMagnitude = (value: ArgumentFeatures): boolean =>
   value.type === "number" || value.type === "bigint" || value.type === "date" || value.type === "binary"
-const unscale = (value: number): string =>
-  Number((Math.sign(value) * Math.expm1(Math.abs(value))).toPrecision(3)).toString()

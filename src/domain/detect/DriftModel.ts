@@ -48,7 +48,7 @@ export class DriftModel {
    * Follows the numbers of a call. One whose content is an alarm moves only series, whose new level may be there to
    * stay: an attacker must not make ordinary amounts look odd by sending absurd ones.
    */
-  push(features: CallFeatures, alarming: boolean): void {
+  push(features: CallFeatures, time: number, alarming: boolean): void {
     if (this.#calls < followFrom) {
       this.#calls++
       return
@@ -57,7 +57,7 @@ export class DriftModel {
       const value = features.arguments[i]!
       const track = isNumber(value) ? this.#track(value.path) : undefined
       if (alarming && track?.serial === false) track.skip()
-      else track?.push(value.magnitude)
+      else track?.push(value.magnitude, time)
     }
   }
 
@@ -117,9 +117,6 @@ export class DriftModel {
 const isNumber = (value: ArgumentFeatures): boolean => value.type === "number" || value.type === "bigint"
 
 const explain = (value: ArgumentFeatures, track: DriftTrack, findings: Findings): void => {
-  const level = Number(track.level.toPrecision(3))
-  const expected = track.horizon === 1
-    ? `steps as before from ${level}`
-    : `near ${level}, the level of the last ${track.horizon} calls`
-  findings.add("drift", value.path, track.evidence, expected, `${placeName(value.path)}: ${value.magnitude}`)
+  const { expected, seen } = track.explanation
+  findings.add("drift", value.path, track.evidence, expected, `${placeName(value.path)}: ${seen}`)
 }

@@ -6,7 +6,7 @@ import { AnomalyShare } from "./AnomalyShare.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { CountTable } from "./CountTable.ts"
-import type { DetectorSettings } from "./DetectorSettings.ts"
+import { type DetectorSettings, driftShare, orderShare } from "./DetectorSettings.ts"
 import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
@@ -100,11 +100,11 @@ export class FunctionModel {
     this.#shared.order.observe(event, this.#seed)
     const score = this.#evidence(event, undefined)
     if (this.#state !== "ready") {
-      this.#drift.push(event.features, false)
+      this.#drift.push(event.features, event.timestamp, false)
       return { state: this.#state, score, pValue: 1, findings: [] }
     }
     const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
-    this.#drift.push(event.features, alone <= this.#shared.settings().falsePositiveRate)
+    this.#drift.push(event.features, event.timestamp, alone <= this.#shared.settings().falsePositiveRate)
     const p = Math.min(alone, this.#inContext(event))
     const anomalous = p <= this.#shared.settings().falsePositiveRate
     this.anomalies.push(anomalous)
@@ -133,7 +133,7 @@ export class FunctionModel {
     const drift = this.#drift.evidence(event.features, undefined)
     const known = drift > driftMin && drifts.size >= 1 / settings().falsePositiveRate
     const drifted = known ? drifts.sample().tail(drift).p : 1
-    return withinShare(Math.min(drifted, order.pValue))
+    return Math.min(withinShare(drifted, driftShare), withinShare(order.pValue, orderShare))
   }
 
   #pValue(calibration: Calibration, score: number): RankedTail {

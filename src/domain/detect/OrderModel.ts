@@ -3,7 +3,7 @@ import { Arena } from "./Arena.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { countMask, CountTable, followersShift } from "./CountTable.ts"
-import { contextShare, type DetectorSettings } from "./DetectorSettings.ts"
+import { type DetectorSettings, orderShare } from "./DetectorSettings.ts"
 import type { Findings } from "./Findings.ts"
 import { before, remember, SessionState } from "./SessionState.ts"
 
@@ -103,7 +103,7 @@ export class OrderModel {
   #judge(state: SessionState, p: number): void {
     state.p = p
     if (p < state.leastP) state.leastP = p
-    if (p > this.#settings().falsePositiveRate * contextShare) return
+    if (p > this.#settings().falsePositiveRate * orderShare) return
     if (state.level > state.reported * refractoryMargin) state.reported = state.level
     else state.p = 1
   }

@@ -1,5 +1,4 @@
 import type { ScoreSample, Tail } from "./Calibration.ts"
-import { contextShare } from "./DetectorSettings.ts"
 
 /** Own calibration points from which a function's own tail has a say beside the pooled one. */
 const ownMin = 16
@@ -36,7 +35,7 @@ const within = (sample: ScoreSample, score: number, floor: number): RankedTail =
 const untested: RankedTail = { p: 1, extrapolated: false, points: 0 }
 
 /**
- * The p-value of a part that has a share of the budget of its own (Šidák 1967): p / share where it is small, and 1 only
+ * The p-value of a part that has a `share` of the budget of its own (Šidák 1967): p / share where it is small, and 1 only
  * where p is.
  */
-export const withinShare = (p: number): number => p >= 1 ? 1 : -Math.expm1(Math.log1p(-p) / contextShare)
+export const withinShare = (p: number, share: number): number => p >= 1 ? 1 : -Math.expm1(Math.log1p(-p) / share)

@@ -6,11 +6,11 @@ import { binomialQuantile, event, random, settings } from "./support.ts"
 
 const noise = (next: () => number) => next() + next() + next() + next() - 2
 
-/** Evidence in each of a series of values. */
-const follow = (values: ReadonlyArray<number>): ReadonlyArray<number> => {
+/** Evidence in each of a series of values, `minutes` apart; 0: at unknown times. */
+const follow = (values: ReadonlyArray<number>, minutes = 0): ReadonlyArray<number> => {
   const track = new DriftTrack(new Arena())
-  return values.map((value) => {
-    track.push(value)
+  return values.map((value, i) => {
+    track.push(value, minutes === 0 ? 0 : 1.7e12 + i * minutes * 60_000)
     return track.evidence
   })
 }
@@ -36,6 +36,66 @@ describe("DriftTrack", () => {
     expect(most(evidence.slice(1500))).toBeGreaterThan(most(flat.slice(1500)))
   })
 
+  it("sees steps that shrink to a flat line or grow to a storm, around the same level", () => {
+    const next = random(47)
+    let level = 0
+    const values = (share: (i: number) => number) =>
+      Array.from({ length: 2000 }, (_, i) => 100 + (level = 0.7 * level + share(i) * noise(next)))
+    const changed = (i: number) => i >= 1500 && i < 1560
+    const steady = most(follow(values(() => 1)).slice(400))
+    const storm = follow(values((i) => changed(i) ? 4 : 1))
+    expect(most(storm.slice(1500, 1560))).toBeGreaterThan(steady)
+    const flat = values(() => 1).map((value, i, all) => changed(i) ? all[1500]! : value)
+    expect(most(follow(flat).slice(1500, 1562))).toBeGreaterThan(most(follow(flat.slice(0, 1500)).slice(1000)))
+    const track = new DriftTrack(new Arena())
+    for (const value of flat.slice(0, 1560)) track.push(value, 0)
+    expect(track.explanation).toEqual({
+      expected: expect.stringMatching(/^steps of about [0-9.]+, the mean of the last \d+ calls$/),
+      seen: expect.stringMatching(/^steps of about [0-9.]+ in the last \d+ calls$/)
+    })
+  })
+
+  it("misses the peak of a day that does not come, where it knows the time", () => {
+    const next = random(48)
+    const perDay = 96
+    const quietDay = 41
+    const days = Array.from({ length: 45 * perDay }, (_, i) => {
+      const peak = Math.floor(i / perDay) === quietDay ? 0.3 : 1
+      return 20 + 60 * peak * Math.max(0, Math.sin(i * 2 * Math.PI / perDay)) + 2 * noise(next)
+    })
+    const found = (minutes: number) => {
+      const evidence = follow(days, minutes)
+      const begin = quietDay * perDay
+      return most(evidence.slice(begin, begin + perDay)) - most(evidence.slice(begin - 20 * perDay, begin))
+    }
+    expect(found(15)).toBeGreaterThan(0.3)
+    // Positive control: it is the time that shows it.
+    expect(found(0)).toBeLessThan(0)
+  })
+
+  it("takes a second kilobyte only for a number that is seen in two hours", () => {
+    const track = new DriftTrack(new Arena())
+    for (let i = 0; i < 3000; i++) track.push(i % 7, 1.7e12 + i)
+    expect(track.bytes).toBeLessThan(1.1 * 1024)
+    track.push(3, 1.7e12 + 3_600_000)
+    expect(track.bytes).toBeGreaterThan(2 * 1024)
+    expect(track.bytes).toBeLessThan(2.1 * 1024)
+  })
+
+  it("reports what comes back every day less and less", () => {
+    const next = random(49)
+    const days = 120
+    const evidence = follow(
+      Array.from({ length: 300 * days }, (_, i) => 10 + 0.3 * noise(next) + (i % 300 === 150 ? 40 + noise(next) : 0))
+    )
+    const reported = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => most(evidence.slice((from + i) * 300 + 150, (from + i) * 300 + 155)))
+        .filter((one) => one > 1.5).length
+    expect(reported(0, 20)).toBeGreaterThan(15)
+    expect(reported(40, 60)).toBeLessThan(12)
+    expect(reported(100, days)).toBeLessThan(5)
+  })
+
   it("tells series from independent values", () => {
     const next = random(43)
     const series = new DriftTrack(new Arena())
@@ -45,14 +105,14 @@ describe("DriftTrack", () => {
     let level = 50
     for (let i = 0; i < 500; i++) {
       level += noise(next) * 0.3
-      series.push(level)
-      amounts.push(Math.exp(5 * next()))
-      rare.push(next() < 0.02 ? 1 : 0)
-      ids.push(1000 + i)
+      series.push(level, 0)
+      amounts.push(Math.exp(5 * next()), 0)
+      rare.push(next() < 0.02 ? 1 : 0, 0)
+      ids.push(1000 + i, 0)
     }
     expect([series.serial, amounts.serial, rare.serial, ids.serial]).toEqual([true, false, false, true])
     series.freeze()
-    for (let i = 0; i < 5000; i++) series.push(next())
+    for (let i = 0; i < 5000; i++) series.push(next(), 0)
     expect(series.serial).toBe(true)
   })
 
@@ -99,6 +159,26 @@ describe("Detector on numbers over time", () => {
     }
   })
 
+  it("lets a level wander through zero, and not to another order of magnitude", () => {
+    const next = random(50)
+    let level = 60
+    const wander = () => level += 2 * noise(next) - (level > 0 ? 0.01 : 0)
+    const detector = trainedOn(Array.from({ length: 1500 }, wander))
+    const judged = (value: number) => detector.score(event("meter.report", [value])).pValue
+    for (let value = level; value > 1; value = wander()) judged(value)
+    let alarms = 0
+    const calls = 1500
+    for (let i = 0; i < calls; i++) {
+      level -= 0.02
+      if (judged(wander()) <= settings.falsePositiveRate) alarms++
+    }
+    expect(level).toBeLessThan(-20)
+    expect(alarms).toBeLessThanOrEqual(binomialQuantile(calls, 1.5 * settings.falsePositiveRate))
+    // Positive control: the range still speaks, far below and in a form that is no number.
+    expect(judged(-1e6)).toBeLessThanOrEqual(settings.falsePositiveRate)
+    expect(judged(Number.NaN)).toBeLessThanOrEqual(settings.falsePositiveRate)
+  })
+
   it("an absurd number that was blocked does not make the ordinary ones after it look odd", () => {
     const next = random(46)
     const guests = () => 1 + Math.floor(next() * 6)
@@ -118,14 +198,21 @@ describe("Detector on numbers over time", () => {
     expect(alarms).toBeLessThanOrEqual(binomialQuantile(ordinaryCalls, 1.5 * settings.falsePositiveRate))
   })
 
-  it("keeps its levels over a restart", () => {
+  it("keeps its levels and its hours over a restart", () => {
     const next = random(45)
-    const detector = trainedOn(Array.from({ length: 1500 }, (_, i) => 10 + Math.sin(i / 30) + 0.1 * noise(next)))
+    const detector = new Detector(() => ({ ...settings, minSeconds: Number.MAX_SAFE_INTEGER }))
+    const call = (i: number, value: number) => event("meter.report", [value], 1.7e12 + i * 600_000)
+    for (let i = 0; i < 1500; i++) {
+      const one = call(i, 10 + Math.sin(i * 2 * Math.PI / 144) + 0.1 * noise(next))
+      detector.learn(one, detector.score(one))
+    }
+    detector.finishLearning()
     const restored = new Detector(() => settings)
     expect(restored.restore(detector.snapshot())).toBe(true)
-    for (const value of [10.5, 10.6, 14, 14, 10]) {
-      const call = event("meter.report", [value])
-      expect(restored.score(call)).toEqual(detector.score(call))
-    }
+    const values = [10.5, 10.6, 14, 14, 10]
+    values.forEach((value, i) =>
+      expect(restored.score(call(1500 + i, value))).toEqual(detector.score(call(1500 + i, value)))
+    )
+    expect(restored.snapshot()).toEqual(detector.snapshot())
   })
 })
