@@ -110,9 +110,13 @@ export class ArgumentModel {
     this.#record.words[others + type] = this.#record.words[others + type]! + 1
   }
 
-  /** Learns one value. The samples take its surprise before the models learn it. */
+  /**
+   * Learns one value. The samples take its surprise before the models learn it. What texts look like is settled with their
+   * tails: learned further, the models would be compared with a sample of what they were.
+   */
   learn(value: ArgumentFeatures): void {
     this.#learnType(typeCode(value))
+    if (value.type === "string" && this.#word(Layout.frozen) !== 0) return
     if (value.type === "string") this.#learnText(value)
     const form = formOf(value)
     if (form !== 0) this.#learnValue(masks, Layout.masks, form)
@@ -127,12 +131,10 @@ export class ArgumentModel {
   }
 
   #learnText(value: ArgumentFeatures): void {
-    if (this.#word(Layout.frozen) === 0) {
-      const at = this.#made(Layout.tails)
-      scores[0] = this.#shapeScore(value)
-      scores[1] = this.#gramScore(value)
-      this.#ring = pushScores(this.#arena, this.#ring, this.#record, at, scores, priors)
-    }
+    const tails = this.#made(Layout.tails)
+    scores[0] = this.#shapeScore(value)
+    scores[1] = this.#gramScore(value)
+    this.#ring = pushScores(this.#arena, this.#ring, this.#record, tails, scores, priors)
     const { at, words } = this.#record
     learnShape(this.#table, saltOf(this.#index, shapes), words, at + Layout.shape, value.shape)
     learnGrams(this.#table, saltOf(this.#index, grams), words, at + Layout.grams, value.grams)

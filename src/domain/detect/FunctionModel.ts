@@ -20,7 +20,10 @@ import { StructureModel } from "./StructureModel.ts"
  * this many times 1 / budget calls: it takes that many to know what one in so many looks like.
  */
 const settledFrom = 1
-/** Of the calls of a settled function one in this many is learned: enough to follow change, too slow to be led. */
+/**
+ * Of the calls of a settled function one in this many is learned: enough to follow change, too slow to be led. Texts are
+ * not: those that attackers get through would make more of their kind acceptable.
+ */
 const learnEvery = 4
 /** Calls with a p-value below this are learned only as often as they should occur: a patient attacker is not followed. */
 const unusual = 0.05
@@ -59,7 +62,7 @@ export class FunctionModel {
   #credit = creditMax
   #firstSeen = 0
   #lastSeen = 0
-  /** Tails and calibration stay as they are. */
+  /** Texts, tails and calibration stay as they are. */
   #settled = false
   #released = false
 

@@ -1,7 +1,7 @@
 import { type CountTable, saltedKey } from "./CountTable.ts"
 
-/** Words of a model's record: values learned, the share of new ones (a float), distinct ones. */
-export const noveltyWords = 3
+/** Words of a model's record: values learned, the share of new ones (a float), distinct ones, those seen once. */
+export const noveltyWords = 4
 /** Calls over which the share of new values is averaged, and the newest part of fewer that counts. */
 const horizon = 1024
 const newest = 4
@@ -22,7 +22,8 @@ const open = (record: Uint32Array, floats: Float32Array, at: number): boolean =>
  * took three values in 800 calls a fourth is odd, in a field of names it is not.
  *
  * Source: the probability of a novel symbol (Witten and Bell 1991), taken over the recent past, because closed sets
- * show all their values early. `record` and `floats` are the same words, the model's at `at`.
+ * show all their values early; but no less than the share of values seen only once (Good 1953), because a set of many
+ * rare values may show none that is new for a while. `record` and `floats` are the same words, the model's at `at`.
  */
 export const learnValue = (
   table: CountTable,
@@ -34,8 +35,10 @@ export const learnValue = (
 ): void => {
   const count = record[at] = record[at]! + 1
   if (open(record, floats, at)) return
-  const fresh = table.add(saltedKey(salt, hash), 1) === 0
+  const before = table.add(saltedKey(salt, hash), 1)
+  const fresh = before === 0
   if (fresh) record[at + 2] = record[at + 2]! + 1
+  if (before < 2) record[at + 3] = Math.max(0, record[at + 3]! + (fresh ? 1 : -1))
   floats[at + 1] = floats[at + 1]! +
     ((fresh ? 1 : 0) - floats[at + 1]!) / Math.min(Math.max(1, count / newest), horizon)
 }
@@ -51,7 +54,8 @@ export const novelty = (
 ): number => {
   const count = record[at]!
   if (count === 0 || open(record, floats, at) || table.get(saltedKey(salt, hash)) > 0) return 0
-  return -Math.log10(Math.min(1, Math.max(floats[at + 1]!, prior / Math.min(count, horizon))))
+  const share = Math.max(floats[at + 1]!, record[at + 3]! / count, prior / Math.min(count, horizon))
+  return -Math.log10(Math.min(1, share))
 }
 
 /** Distinct values learned while the set was closed. */

@@ -2,6 +2,12 @@ import type { ScoreSample, Tail } from "./Calibration.ts"
 
 /** Own calibration points from which a function's own tail has a say beside the pooled one. */
 const ownMin = 16
+/**
+ * Decades by which a score must pass those of the sample to rank above them. They were given while the models still
+ * learned; settled models give the same call a slightly different score, and where many calls are alike, all of them
+ * would pass the largest score of the sample together.
+ */
+const rankSlack = 0.1
 
 /** A p-value, and the number of calls that it rests on. */
 export interface RankedTail extends Tail {
@@ -10,7 +16,7 @@ export interface RankedTail extends Tail {
 
 /**
  * The p-value of a score among those that normal calls of the function had, `own`, and among those of all functions,
- * `pool`: while the own ones are fewer than `needed`, the more lenient answer counts.
+ * `pool`: as long as the own ones are fewer than `needed` the more lenient answer counts.
  */
 export const rankedTail = (
   own: ScoreSample | undefined,
@@ -18,18 +24,24 @@ export const rankedTail = (
   needed: number,
   score: number
 ): RankedTail => {
-  // A score is itself decades of evidence: whatever the ranks say, a call that nothing speaks against is no alarm.
-  const floor = 10 ** (-2 * score)
   const points = own?.size ?? 0
-  const alone = own === undefined || points === 0 ? untested : within(own, score, floor)
+  const alone = own === undefined || points === 0 ? untested : within(own, score)
   if (pool === undefined || points >= needed || pool.size <= points) return alone
-  const pooled = within(pool, score, floor)
+  const pooled = within(pool, score)
   return points >= ownMin && alone.p > pooled.p ? alone : pooled
 }
 
-const within = (sample: ScoreSample, score: number, floor: number): RankedTail => {
-  const { extrapolated, p } = sample.tail(score)
-  return { p: Math.max(floor, p), extrapolated, points: sample.size }
+/**
+ * A rank is a count of few: that of the calls that scored higher. It is taken one standard error higher (the square root
+ * of a count: Poisson), because a budget kept on average over many functions is little comfort to the one whose sample
+ * happened to miss what comes next. The extrapolated tail knows how little it rests on.
+ */
+const within = (sample: ScoreSample, score: number): RankedTail => {
+  const { extrapolated, p } = sample.tail(score - rankSlack)
+  const count = p * (sample.size + 1)
+  const careful = extrapolated ? p : Math.min(1, p + Math.sqrt(count) / (sample.size + 1))
+  // A score is itself decades of evidence: whatever the ranks say, a call that nothing speaks against is no alarm.
+  return { p: Math.max(10 ** (-2 * score), careful), extrapolated, points: sample.size }
 }
 
 const untested: RankedTail = { p: 1, extrapolated: false, points: 0 }

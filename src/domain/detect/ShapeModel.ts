@@ -1,4 +1,5 @@
 import { countMask, type CountTable, followersShift, saltedKey } from "./CountTable.ts"
+import { digit, digits, foreign, letter, letters, mixed } from "../features/Symbols.ts"
 import type { TopFive } from "./TopFive.ts"
 
 /** Words of a model's record: symbols learned, and distinct ones. */
@@ -7,8 +8,28 @@ export const shapeWords = 2
 const start = 2
 const end = 3
 const startContext = start | (start << 8) | (start << 16)
-/** Symbols a shape can be made of: what a symbol never seen costs at order 0. */
-const alphabet = 128
+/**
+ * What is known of symbols before any value was seen, in how many of a thousand they occur: what texts of every kind are
+ * made of (words, numbers, and the signs of sentences and names), what some kinds of text and data have, and the rest
+ * (brackets, operators, control characters), which a field has because its values are code or data of one format. A
+ * comma in a field that had none is much less of a surprise than a `|`. Only orders of magnitude matter: where a field
+ * has a sign, its counts soon say so.
+ *
+ * Source: signs in English prose, of 1000 words: about 65 full stops, 62 commas, 24 apostrophes, 15 hyphens, but 3 colons
+ * or semicolons, and of other signs fewer than that (Cook, "Standard punctuation and the punctuation of the street",
+ * 2013).
+ */
+const everyText = 100
+const someText = 10
+const rarely = 0.1
+const signsOfSome = "'/:@_()&\"!?+#%"
+const prior = new Float64Array(256).fill(rarely)
+for (const symbol of [letters, letter, digits, digit, mixed, end]) prior[symbol] = everyText
+for (const sign of " .,-") prior[sign.charCodeAt(0)] = everyText
+for (const sign of signsOfSome) prior[sign.charCodeAt(0)] = someText
+prior[foreign] = someText
+const priorTotal = prior.reduce((sum, share) => sum + share, 0)
+for (let i = 0; i < prior.length; i++) prior[i] = prior[i]! / priorTotal
 /** What a symbol keeps of its probability after a symbol never seen: nothing is expected there. */
 const unknownContext = 0.5
 const followersMax = 255
@@ -61,7 +82,6 @@ export const shapeSurprise = (
 ): void => {
   const distinct = record[at + 1]!
   const total = record[at]! + distinct + 1
-  const escape = (distinct + 1) / alphabet
   let context = startContext
   let one = table.get(saltedKey(salt, start))
   let two = table.get(saltedKey(salt, start | (start << 8)))
@@ -71,7 +91,7 @@ export const shapeSurprise = (
     const gram1 = table.get(saltedKey(salt, symbol))
     const gram2 = table.get(saltedKey(salt, (context & 0xff) << 8 | symbol))
     const gram3 = table.get(saltedKey(salt, (context & 0xffff) << 8 | symbol))
-    let p = ((gram1 & countMask) + escape) / total
+    let p = ((gram1 & countMask) + (distinct + 1) * prior[symbol]!) / total
     p = one === 0 ? p * unknownContext : blend(gram2, one, p)
     if (two !== 0) p = blend(gram3, two, p)
     if (three !== 0) p = blend(table.get(saltedKey(salt, context << 8 | symbol)), three, p)

@@ -88,9 +88,18 @@ describe("poisoning", () => {
   })
 
   it("would be led, if it learned everything", () => {
-    const gullible = trained(searches(44, 2000))
     const attack = () => event("shop.search", ["1' or 1=1--", 1])
-    for (let i = 0; i < 10_000; i++) gullible.learn(attack(), { state: "ready", score: 0, pValue: 1, findings: [] })
+    const gullible = trained(searches(44, 2000).flatMap((call, i) => i % 10 === 0 ? [attack(), call] : [call]))
     expect(gullible.score(attack()).pValue).toBeGreaterThan(alpha)
+  })
+
+  it("is not made tolerant by what looks odd and is allowed", () => {
+    const detector = trained(searches(46, 400), { falsePositiveRate: 0.001 })
+    const odd = () => event("shop.search", ["blue red hat", 1])
+    const before = detector.score(odd()).pValue
+    expect(before).toBeGreaterThan(0.001)
+    expect(before).toBeLessThan(0.05)
+    for (let i = 0; i < 10_000; i++) detector.learn(odd(), detector.score(odd()))
+    expect(detector.score(odd()).pValue).toBe(before)
   })
 })
