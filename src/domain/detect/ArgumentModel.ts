@@ -4,7 +4,7 @@ import { type Arena, type Block, writeBlock } from "./Arena.ts"
 import * as Layout from "./ArgumentRecord.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import type { CountTable } from "./CountTable.ts"
-import { endEvidence, endWords, pushEnd } from "./Extremes.ts"
+import { atSparseEnd, endEvidence, endWords, pushEnd } from "./Extremes.ts"
 import { type Findings, placeName } from "./Findings.ts"
 import { gramSurprise, learnGrams } from "./GramModel.ts"
 import { followedMargin, logScale, unscale, withinWidths } from "./MagnitudeScale.ts"
@@ -12,6 +12,7 @@ import { distinctValues, learnValue, novelty } from "./Novelty.ts"
 import { learnShape, shapeSurprise } from "./ShapeModel.ts"
 import { fitTails, pushScores, tailAbove, type TailPriors, tailsFit } from "./TailSample.ts"
 import { TopFive } from "./TopFive.ts"
+import { formOf, hasForms, hasMagnitude, hasSize, isCounted, typeCode } from "./ValueTraits.ts"
 
 /**
  * What a type that an argument never had counts as, in calls: types change with deployments, not with traffic, and one
@@ -24,15 +25,22 @@ const typePrior = 0.001
  */
 const priors: TailPriors = { scale: [4, 0.7], scaleMin: [1, 0.3] }
 /**
- * The smallest mean excess of sizes and magnitudes that counts (log scale): a quantity that ends where it is known to end
- * (a percentage, an age, a coordinate) has hardly any excess, and still may pass what was seen by a little.
+ * The smallest mean excess that counts (log scale), of sizes, which move by whole elements, and of magnitudes: a quantity
+ * that ends where it is known to end (a percentage, an age, a coordinate) has hardly any excess, and still may pass what
+ * was seen by a little.
  */
-const rangeScaleMin = 0.15
+const sizeScaleMin = 0.15
+const magnitudeScaleMin = 0.1
 /**
  * Decades taken from the evidence of sizes and magnitudes: records happen to honest callers all the time, so among the
  * parts that share the false-positive budget these get a tenth (a weighted Bonferroni split: Holm 1979).
  */
 const rangeDiscount = 1
+/**
+ * What a new form of a number (negative, with a fraction, not a number) counts as, in calls: there are seven, and code
+ * decides which of them come.
+ */
+const formPrior = 0.01
 /** Salts of the models in the function's count table; an argument has sixteen. */
 const shapes = 0
 const grams = 1
@@ -175,9 +183,9 @@ export class ArgumentModel {
     return gramSurprise(this.#table, saltOf(this.#index, grams), words, at + Layout.grams, value.grams)
   }
 
-  #novelty(model: number, at: number, hash: number): number {
+  #novelty(model: number, at: number, hash: number, prior?: number): number {
     const { at: base, floats, words } = this.#record
-    return novelty(this.#table, saltOf(this.#index, model), words, floats, base + at, hash)
+    return novelty(this.#table, saltOf(this.#index, model), words, floats, base + at, hash, prior)
   }
 
   /**
@@ -196,12 +204,13 @@ export class ArgumentModel {
     if (known === 0) return most
     if (value.type === "string") most = Math.max(most, this.#text(value, findings))
     const form = followed && value.shape.includes("0") ? 0 : formOf(value)
-    if (form !== 0) {
-      const mask = this.#novelty(masks, Layout.masks, form)
+    const sparse = this.#sparse(value)
+    if (form !== 0 && !(sparse && value.mask !== 0)) {
+      const mask = this.#novelty(masks, Layout.masks, form, hasForms(value) ? formPrior : undefined)
       if (mask > most) most = mask
       if (findings !== undefined) this.#explainMask(value, mask, findings)
     }
-    if (value.value !== 0) {
+    if (value.value !== 0 && !sparse) {
       const unseen = this.#novelty(values, Layout.values, value.value)
       if (unseen > most) most = unseen
       if (findings !== undefined) this.#explainNovelty(value, unseen, findings)
@@ -224,18 +233,29 @@ export class ArgumentModel {
     return shape > grams ? shape : grams
   }
 
-  /** A number against both ends of what was seen. */
-  #beyond(at: number, count: number, value: number, margin: number): number {
+  /** Whether a number or a length lies where those seen are few and apart: that it is new says nothing more then. */
+  #sparse(value: ArgumentFeatures): boolean {
+    const measured = value.type === "number"
+    if (!measured && !isCounted(value)) return false
+    const at = this.#section(measured ? Layout.magnitudes : Layout.sizes)
+    if (at < 0) return false
+    const exact = measured ? logScale(value.magnitude) : Math.log1p(value.size)
     const floats = this.#record.floats
-    const above = endEvidence(floats, at, count, value - margin, rangeScaleMin)
-    const below = above > 0 ? 0 : endEvidence(floats, at + endWords, count, -value - margin, rangeScaleMin)
+    return atSparseEnd(floats, at, exact) || atSparseEnd(floats, at + endWords, -exact)
+  }
+
+  /** A number against both ends of what was seen. */
+  #beyond(at: number, count: number, value: number, margin: number, scaleMin: number): number {
+    const floats = this.#record.floats
+    const above = endEvidence(floats, at, count, value - margin, scaleMin)
+    const below = above > 0 ? 0 : endEvidence(floats, at + endWords, count, -value - margin, scaleMin)
     return Math.max(0, above - rangeDiscount, below - rangeDiscount)
   }
 
   #size(value: ArgumentFeatures, findings: Findings | undefined): number {
     const at = this.#section(Layout.sizes)
     if (at < 0) return 0
-    const evidence = this.#beyond(at, this.#word(Layout.sizeCount), Math.log1p(value.size), 0)
+    const evidence = this.#beyond(at, this.#word(Layout.sizeCount), Math.log1p(value.size), 0, sizeScaleMin)
     if (findings === undefined || evidence === 0) return evidence
     const floats = this.#record.floats
     const expected = `size ${Math.round(Math.expm1(-floats[at + endWords]!))} to ${Math.round(Math.expm1(floats[at]!))}`
@@ -246,7 +266,8 @@ export class ArgumentModel {
   #magnitude(value: ArgumentFeatures, findings: Findings | undefined, margin: number): number {
     const at = this.#section(Layout.magnitudes)
     if (at < 0 || margin > 0 && withinWidths(this.#record.floats, at, value.magnitude)) return 0
-    const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), logScale(value.magnitude), margin)
+    const exact = logScale(value.magnitude)
+    const evidence = this.#beyond(at, this.#word(Layout.magnitudeCount), exact, margin, magnitudeScaleMin)
     if (findings === undefined || evidence === 0) return evidence
     const floats = this.#record.floats
     const expected = `${unscale(-floats[at + endWords]!)} to ${unscale(floats[at]!)}`
@@ -312,21 +333,3 @@ export class ArgumentModel {
     if (at < 0 ? this.#ring !== undefined : !tailsFit(this.#record, at, this.#ring)) reader.refuse("tails")
   }
 }
-
-/**
- * The format of a value; 0: it has none. A number or a date has few forms (negative, with a fraction, not a number), each
- * of which is a format.
- */
-const formOf = (value: ArgumentFeatures): number => {
-  if (value.mask !== 0 || value.shape === "" || value.type === "string") return value.mask
-  let form = value.shape.length
-  for (let i = 0; i < value.shape.length; i++) form = (form << 8) | value.shape.charCodeAt(i)
-  return form
-}
-const hasSize = (value: ArgumentFeatures): boolean =>
-  value.type === "string" || value.type === "array" || value.type === "object" || value.type === "map"
-  || value.type === "set" || value.type === "binary"
-const typeCodes: ReadonlyMap<string, number> = new Map(argumentTypes.map((type, code) => [type, code]))
-const typeCode = (value: ArgumentFeatures): number => typeCodes.get(value.type) ?? 0
-const hasMagnitude = (value: ArgumentFeatures): boolean =>
-  value.type === "number" || value.type === "bigint" || value.type === "date" || value.type === "binary"

@@ -24,6 +24,13 @@ export const pushEnd = (ends: Float32Array, at: number, count: number, exact: nu
 }
 
 /**
+ * True among the seven largest values where the largest came less than four times: there values are few and apart, and a
+ * new one between or behind them is no wonder. Where the largest came again and again, the end of the range is known.
+ */
+export const atSparseEnd = (ends: Float32Array, at: number, exact: number): boolean =>
+  ends[at]! > ends[at + endWords / 2 - 1]! && Math.fround(exact) > ends[at + endWords - 1]!
+
+/**
  * Decades of evidence that a normal value is at least this large, `count` values having been pushed; `scaleMin` is the
  * smallest mean excess that counts.
  */

@@ -9,7 +9,7 @@ const newest = 4
 const openShare = 0.4
 const openAfter = 32
 /** What a new value counts as where none was new of late, in calls: a set that code closes gets no new ones from traffic. */
-const prior = 0.1
+const valuePrior = 0.1
 /** Most distinct values of a closed set. */
 const distinctMax = 1024
 
@@ -43,14 +43,15 @@ export const learnValue = (
     ((fresh ? 1 : 0) - floats[at + 1]!) / Math.min(Math.max(1, count / newest), horizon)
 }
 
-/** Decades of evidence in a value: 0 for one seen before. */
+/** Decades of evidence in a value: 0 for one seen before. `prior`: what a new one counts as, in calls. */
 export const novelty = (
   table: CountTable,
   salt: number,
   record: Uint32Array,
   floats: Float32Array,
   at: number,
-  hash: number
+  hash: number,
+  prior = valuePrior
 ): number => {
   const count = record[at]!
   if (count === 0 || open(record, floats, at) || table.get(saltedKey(salt, hash)) > 0) return 0
