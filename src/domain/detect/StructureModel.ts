@@ -23,7 +23,14 @@ const newest = 4
 /** Share of calls that must have a path before its absence says anything. */
 const usual = 0.98
 
-interface Entry {
+/** Share of the recent calls that had something new, when one last had, and after how many calls that was. */
+interface Freshness {
+  newShare: number
+  newAt: number
+}
+
+/** What is known of a path. Its freshness is that of the fields in it. */
+interface Entry extends Freshness {
   readonly path: string
   readonly model: ArgumentModel
   /** Learned calls that had the path. */
@@ -45,7 +52,8 @@ export class StructureModel {
   #arities: Array<number> = []
   #count = 0
   #truncated = 0
-  #newShare = 0
+  /** New arguments, as new fields of an object are kept with it. */
+  readonly #root: Freshness = { newShare: 0, newAt: 0 }
   #calls = 0
 
   constructor(arena: Arena, table: CountTable) {
@@ -69,7 +77,7 @@ export class StructureModel {
 
   #add(path: string): Entry {
     const model = new ArgumentModel(this.#arena, this.#table, this.#entries.length)
-    const entry: Entry = { path, model, present: 0, mark: 0 }
+    const entry: Entry = { path, model, present: 0, mark: 0, newShare: 0, newAt: 0 }
     this.#entries = [...this.#entries, entry]
     if (this.#byPath !== undefined) this.#byPath.set(path, entry)
     else if (this.#entries.length >= mappedFrom) this.#byPath = new Map(this.#entries.map((one) => [one.path, one]))
@@ -98,12 +106,11 @@ export class StructureModel {
     const mark = ++this.#calls
     if (features.truncated) this.#truncated++
     this.#learnArity(features.arity)
-    let fresh = 0
     for (let i = 0; i < features.arguments.length; i++) {
       const value = features.arguments[i]!
       let entry = this.#entry(value.path, i)
       if (entry === undefined) {
-        fresh = 1
+        this.#learnNew(value.path)
         if (this.#entries.length >= pathsMax) continue
         entry = this.#add(value.path)
       }
@@ -113,9 +120,30 @@ export class StructureModel {
       }
       entry.model.learn(value)
     }
-    // In the first call everything is new, which says nothing about those that follow.
-    if (this.#count === 1) return
-    this.#newShare += (fresh - this.#newShare) / Math.min(Math.max(1, this.#count / newest), horizon)
+  }
+
+  /** The object that has a field; `undefined` for an argument, and where the object is not modelled. */
+  #parent(path: string): Entry | undefined {
+    const end = Math.max(path.lastIndexOf("."), path.lastIndexOf("["))
+    return end < 0 ? undefined : this.#entry(path.slice(0, end), -1)
+  }
+
+  /** In the first call with an object everything in it is new, which says nothing about those that follow. */
+  #learnNew(path: string): void {
+    const parent = this.#parent(path)
+    const kept = parent ?? this.#root
+    const calls = parent?.present ?? this.#count
+    if (calls <= 1 || kept.newAt === calls) return
+    const before = faded(kept, calls)
+    kept.newShare = before + (1 - before) / Math.min(Math.max(1, calls / newest), horizon)
+    kept.newAt = calls
+  }
+
+  /** How often a call has something new where this path is. */
+  #newShare(path: string): number {
+    const parent = this.#parent(path)
+    const calls = parent?.present ?? this.#count
+    return Math.max(faded(parent ?? this.#root, calls), prior / Math.max(1, Math.min(calls, horizon)))
   }
 
   freeze(): void {
@@ -133,7 +161,7 @@ export class StructureModel {
       const entry = this.#entry(value.path, i)
       let evidence: number
       if (entry === undefined) {
-        evidence = -Math.log10(Math.max(this.#newShare, prior / Math.min(this.#count, horizon)))
+        evidence = -Math.log10(this.#newShare(value.path))
         findings?.add(
           "path",
           value.path,
@@ -196,13 +224,16 @@ export class StructureModel {
   write(writer: Writer): void {
     writer.u32(this.#count)
     writer.u32(this.#truncated)
-    writer.f64(this.#newShare)
+    writer.f64(this.#root.newShare)
+    writer.u32(this.#root.newAt)
     writer.u32(this.#arities.length)
     for (const value of this.#arities) writer.u32(value)
     writer.u32(this.#entries.length)
     for (const entry of this.#entries) {
       writer.text(entry.path)
       writer.u32(entry.present)
+      writer.f64(entry.newShare)
+      writer.u32(entry.newAt)
       entry.model.write(writer)
     }
   }
@@ -210,7 +241,8 @@ export class StructureModel {
   read(reader: Reader): void {
     this.#count = reader.u32()
     this.#truncated = reader.u32()
-    this.#newShare = reader.f64()
+    this.#root.newShare = reader.f64()
+    this.#root.newAt = reader.u32()
     const arities = reader.u32()
     if (arities > 2 * aritiesMax || arities % 2 !== 0) reader.refuse("arities")
     for (let i = 0; i < arities; i++) this.#arities.push(reader.u32())
@@ -219,7 +251,20 @@ export class StructureModel {
     for (let i = 0; i < paths; i++) {
       const entry = this.#add(reader.text())
       entry.present = reader.u32()
+      entry.newShare = reader.f64()
+      entry.newAt = reader.u32()
       entry.model.read(reader)
     }
   }
+}
+
+/**
+ * The share, after the calls since without anything new: it is averaged over the newest quarter of the calls, and over
+ * no more than {@link horizon}, as if each of them had been counted.
+ */
+const faded = ({ newAt, newShare }: Freshness, calls: number): number => {
+  if (newAt === 0) return 0
+  const full = newest * horizon
+  const young = (Math.min(newAt, full) / Math.min(calls, full)) ** newest
+  return newShare * young * Math.exp(-Math.max(0, calls - Math.max(newAt, full)) / horizon)
 }

@@ -71,4 +71,15 @@ describe("Detector on traffic of other kinds", () => {
     expect(p(detector, "score", vector, hex(23), 40)).toBeLessThan(budget)
     expect(p(detector, "score", vector, hex(24), 999)).toBeLessThan(budget)
   })
+
+  it("finds a new field beside an object whose fields are always new, and none in it", () => {
+    const filters = () => Object.fromEntries(Array.from({ length: 3 }, () => [`f_${hex(4)}`, 1]))
+    const query = () => ({ group: pick(["day", "week"]), filters: filters() })
+    const detector = trained(Array.from({ length: 300 }, () => event("report", [query()])), {
+      falsePositiveRate: budget
+    })
+    expect(p(detector, "report", query())).toBeGreaterThan(budget)
+    expect(p(detector, "report", { ...query(), filters: { ...filters(), f_other: 1 } })).toBeGreaterThan(budget)
+    expect(p(detector, "report", { ...query(), isAdmin: true })).toBeLessThan(budget)
+  })
 })
