@@ -47,6 +47,14 @@ const describeForm = (path: string, type: ArgumentType, size: number): ArgumentF
   grams: emptyGrams
 })
 
+/** The place of the fourth significant digit; of ordinary amounts without a logarithm and a power, which cost 100 ns. */
+const unitOf = (size: number): number => {
+  if (size < 10_000 || size > Number.MAX_SAFE_INTEGER) return 10 ** (Math.floor(Math.log10(size)) - 3)
+  let unit = 10
+  while (size >= unit * 10_000) unit *= 10
+  return unit
+}
+
 /** Rounds to about four significant digits, because a slow drift is smaller than 1 %, and into what JSON can carry. */
 export const roundMagnitude = (value: number): number => {
   if (value === 0 || Number.isNaN(value)) return 0
@@ -54,7 +62,7 @@ export const roundMagnitude = (value: number): number => {
   const size = Math.abs(value)
   if (size > 1e300) return Math.sign(value) * 1e300
   if (size < 1e-300) return 0
-  const unit = 10 ** (Math.floor(Math.log10(size)) - 3)
+  const unit = unitOf(size)
   const rounded = Math.round(value / unit) * unit
   return Number.isInteger(rounded) || size < 10_000 ? rounded : Math.round(rounded)
 }

@@ -212,9 +212,12 @@ const sortedDistinct = (buckets: Uint16Array, count: number): ReadonlyArray<numb
   } else {
     buckets.subarray(0, count).sort()
   }
-  const grams: Array<number> = []
-  for (let i = 0; i < count && grams.length < gramsMax; i++) {
-    if (i === 0 || buckets[i] !== buckets[i - 1]) grams.push(buckets[i]!)
+  let distinct = 0
+  for (let i = 0; i < count && distinct < gramsMax; i++) {
+    const bucket = buckets[i]!
+    if (distinct === 0 || bucket !== buckets[distinct - 1]) buckets[distinct++] = bucket
   }
+  const grams = new Array<number>(distinct)
+  for (let i = 0; i < distinct; i++) grams[i] = buckets[i]!
   return grams
 }
