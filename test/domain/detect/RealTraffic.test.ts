@@ -29,7 +29,10 @@ const trainedOn = (lines: ReadonlyArray<Line>): Detector => {
   return detector
 }
 
-/** Real calls in time order, each judged by what was learned until then: alarms on normal ones, share of attacks found. */
+/**
+ * Real calls in time order, each judged by what was learned until then, attacks that were allowed included: alarms on
+ * normal ones, share of attacks found.
+ */
 const judged = (detector: Detector, p = (_score: number, pValue: number) => pValue) => {
   let alarms = 0
   let normals = 0
@@ -38,13 +41,13 @@ const judged = (detector: Detector, p = (_score: number, pValue: number) => pVal
     const call = event(line.fn, line.args)
     const verdict = detector.score(call)
     const blocked = p(verdict.score, verdict.pValue) <= alpha
+    if (!blocked) detector.learn(call, verdict)
     if (line.y === 1) {
       if (blocked) found++
       continue
     }
     normals++
     if (blocked) alarms++
-    else detector.learn(call, verdict)
   }
   return { alarms, normals, found: found / (test.length - normals) }
 }
