@@ -136,7 +136,7 @@ export class FunctionModel {
     const drift = this.#drift.evidence(event.features, undefined)
     const known = drift > driftMin && drifts.size >= 1 / settings().falsePositiveRate
     const drifted = known ? drifts.sample().tail(drift).p : 1
-    return Math.min(withinShare(drifted, driftShare), withinShare(order.pValue, orderShare))
+    return Math.min(withinShare(drifted, driftShare), withinShare(order.verdict(), orderShare))
   }
 
   #pValue(calibration: Calibration, score: number): RankedTail {

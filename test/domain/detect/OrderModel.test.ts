@@ -74,6 +74,58 @@ describe("OrderModel", () => {
     expect(worst(replay(detector, session(next, "last", true)))).toBeLessThanOrEqual(settings.falsePositiveRate)
   })
 
+  it("finds familiar steps that no normal session makes so exclusively", () => {
+    const next = random(37)
+    const tasks = [["list", "view"], ["edit", "save"], ["cart", "pay"]]
+    const visit = (id: string, kinds: number) =>
+      Array.from({ length: 16 }, () => tasks[Math.floor(next() * kinds)]!)
+        .flat().map((name) => event(name, [], 0, id))
+    const detector = new Detector(() => ({ ...settings, minSeconds: Number.MAX_SAFE_INTEGER }))
+    for (let i = 0; i < 400; i++) replay(detector, visit(`l${i}`, 3))
+    detector.finishLearning()
+    const verdicts = replay(detector, visit("scraper", 1))
+    expect(worst(verdicts)).toBeLessThanOrEqual(settings.falsePositiveRate)
+    const finding = verdicts.flatMap((v) => v.findings).find((f) => f.detector === "order")
+    expect(finding?.seen).toMatch(/few normal sessions call its 2 functions and no others/)
+    // Positive control: who does all kinds of tasks is ordinary.
+    expect(worst(replay(detector, visit("visitor", 3)))).toBeGreaterThan(settings.falsePositiveRate)
+  })
+
+  it("finds short sessions at the shipped budget, and alarms in few normal ones", () => {
+    const next = random(38)
+    const shipped = { ...settings, falsePositiveRate: 0.001 }
+    const detector = new Detector(() => ({ ...shipped, minSeconds: Number.MAX_SAFE_INTEGER }))
+    const short = (id: string, foreign = false) => {
+      const calls = session(next, id).slice(0, 8 + Math.floor(next() * 8))
+      return foreign ? [...calls, ...calls.toReversed(), ...calls] : calls
+    }
+    for (let i = 0; i < 1000; i++) replay(detector, short(`l${i}`))
+    detector.finishLearning()
+    let alarms = 0
+    let found = 0
+    for (let i = 0; i < 1000; i++) {
+      if (worst(replay(detector, short(`t${i}`))) <= shipped.falsePositiveRate) alarms++
+      if (i % 10 === 0 && worst(replay(detector, short(`f${i}`, true))) <= shipped.falsePositiveRate) found++
+    }
+    expect(alarms).toBeLessThanOrEqual(5)
+    expect(found).toBeGreaterThanOrEqual(90)
+  })
+
+  it("keeps a verdict for the next call of a function that is judged", () => {
+    const next = random(39)
+    const detector = ready(next)
+    const visitor = session(next, "visitor")
+    // A function that was never learned cannot be judged itself; the session that calls it can.
+    const strange = Array.from({ length: 4 }, () => event("export", [], 0, "visitor"))
+    expect(worst(replay(detector, visitor.slice(0, 12)))).toBeGreaterThan(settings.falsePositiveRate)
+    expect(worst(replay(detector, strange))).toBe(1)
+    expect(worst(replay(detector, visitor.slice(12, 13)))).toBeLessThanOrEqual(settings.falsePositiveRate)
+    // Positive control: without the strange calls that call is ordinary.
+    const other = session(next, "other")
+    replay(detector, other.slice(0, 12))
+    expect(worst(replay(detector, other.slice(12, 13)))).toBeGreaterThan(settings.falsePositiveRate)
+  })
+
   it("keeps what it learned over a restart", () => {
     const next = random(35)
     const detector = ready(next)
