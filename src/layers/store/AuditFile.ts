@@ -174,9 +174,10 @@ export class AuditFile {
     try {
       // The last record of the database must stay: what the head carries goes there first.
       const { ahead, tail } = this.#begin(opened, signer)
-      table.insert(tail, ahead.records)
+      const end = table.insert(tail, ahead.records)
       table.retire(anchor)
       db.exec("COMMIT")
+      table.remember(end)
     } catch (error) {
       this.#poison(error)
       throw error

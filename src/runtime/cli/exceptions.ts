@@ -105,7 +105,7 @@ const revoke = Command.make(
         return yield* new BadInput({ message: `${input.id} is no id of an exception` })
       }
       const answer = yield* demand(input, { _tag: "ExceptionRevoke", id: input.id, owner: owner() })
-      yield* Output.result(input.json, answer, () => renderOne(answer))
+      yield* Output.result(input.json, answer, () => `revoked ${renderOne(answer)}`)
     })
 ).pipe(Command.withDescription("End an exception at once"))
 
