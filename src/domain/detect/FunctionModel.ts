@@ -1,4 +1,4 @@
-import { type Assessment, type LearningState } from "../Assessment.ts"
+import type { Assessment, LearningState } from "../Assessment.ts"
 import type { BaselineProfile } from "../BaselineProfile.ts"
 import type { Outcome } from "../Outcome.ts"
 import type { TelemetryEvent } from "../TelemetryEvent.ts"
@@ -9,27 +9,13 @@ import { CountTable } from "./CountTable.ts"
 import { type DetectorSettings, driftShare, orderShare } from "./DetectorSettings.ts"
 import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
+import { LearningProgress } from "./LearningProgress.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
 import { type RankedTail, rankedTail, withinShare } from "./RankedTail.ts"
 import { RateModel } from "./RateModel.ts"
 import type { Shared } from "./Shared.ts"
 import { StructureModel } from "./StructureModel.ts"
 
-/**
- * A function is judged early, by the experience with all functions, and goes on learning what is normal until it learned
- * this many times 1 / budget calls: it takes that many to know what one in so many looks like.
- */
-const settledFrom = 1
-/**
- * Of the calls of a settled function one in this many is learned: enough to follow change, too slow to be led. Texts are
- * not: those that attackers get through would make more of their kind acceptable.
- */
-const learnEvery = 4
-/** Calls with a p-value below this are learned only as often as they should occur: a patient attacker is not followed. */
-const unusual = 0.05
-const creditMax = 4
-/** Most distinct sessions remembered while learning. */
-const sessionsMax = 256
 /** Calls above this p-value carry no explanation. */
 const explainBelow = 0.01
 /** Decades of drift below which nothing is looked up: they are everyday. */
@@ -49,21 +35,13 @@ export class FunctionModel {
   readonly #structure: StructureModel
   readonly #calibration: Calibration
   readonly #drift: DriftModel
+  readonly #progress = new LearningProgress()
   readonly #seed: number
   /** How many of the recent calls looked anomalous; begins anew with each process. */
   readonly anomalies = new AnomalyShare()
-  /** Made when the first call with a time, the first outcome and the first session come. */
+  /** Made when the first call with a time and the first outcome come. */
   #rate: RateModel | undefined
   #outcomes: OutcomeModel | undefined
-  #sessions: Set<string> | undefined
-  #state: LearningState = "learning"
-  #learned = 0
-  #passed = 0
-  #credit = creditMax
-  #firstSeen = 0
-  #lastSeen = 0
-  /** Texts, tails and calibration stay as they are. */
-  #settled = false
   #released = false
 
   constructor(fn: string, shared: Shared) {
@@ -77,11 +55,11 @@ export class FunctionModel {
   }
 
   get state(): LearningState {
-    return this.#state
+    return this.#progress.state
   }
 
   get learned(): number {
-    return this.#learned
+    return this.#progress.learned
   }
 
   /** Approximate bytes held. */
@@ -96,15 +74,15 @@ export class FunctionModel {
     if (event.timestamp > 0) {
       if (this.#rate === undefined) {
         this.#rate = new RateModel(this.#shared.arena, this.#shared.subjects)
-        if (this.#settled) this.#rate.freeze()
+        if (this.#progress.settled) this.#rate.freeze()
       }
       this.#rate.count(event.timestamp, event.subjectHash, this.#seed)
     }
     this.#shared.order.observe(event, this.#seed)
     const score = this.#evidence(event, undefined)
-    if (this.#state !== "ready") {
+    if (this.#progress.state !== "ready") {
       this.#drift.push(event.features, event.timestamp, false)
-      return { state: this.#state, score, pValue: 1, findings: [] }
+      return { state: this.#progress.state, score, pValue: 1, findings: [] }
     }
     const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
     this.#drift.push(event.features, event.timestamp, alone <= this.#shared.settings().falsePositiveRate)
@@ -149,60 +127,38 @@ export class FunctionModel {
   learn(event: TelemetryEvent, assessment: Assessment): boolean {
     if (this.#released) return false
     const settings = this.#shared.settings()
-    const ready = this.#state === "ready"
-    if (ready && assessment.pValue <= settings.falsePositiveRate) return false
+    const budget = settings.falsePositiveRate
+    const progress = this.#progress
+    const ready = progress.state === "ready"
+    if (ready && assessment.pValue <= budget) return false
     this.#shared.order.learn(event)
-    if (this.#learned === 0) this.#firstSeen = event.timestamp
-    this.#lastSeen = event.timestamp
-    if (ready && !this.#admits(assessment.pValue, settings.falsePositiveRate)) return true
-    this.#learned++
-    if (!ready) this.#noteSession(event.session, settings)
-    if (!this.#settled) this.#calibrate(event, assessment.score, settings)
+    progress.see(event.timestamp)
+    if (ready && !progress.admits(assessment.pValue, this.#isQuiet(budget))) return true
+    progress.count(event.session, settings)
+    if (!progress.settled) this.#calibrate(event, assessment.score, settings)
     this.#structure.learn(event.features)
-    if (this.#settled) return true
-    if (!ready && this.#learned >= settings.minSamples) {
-      this.#state = "calibrating"
-      if (this.#enough(settings)) this.#begin()
-    }
-    if (this.#state === "ready" && this.#learned * settings.falsePositiveRate >= settledFrom) this.#settle()
+    if (progress.settled) return true
+    if (progress.canBegin(settings, this.#points)) this.#begin()
+    if (progress.canSettle(budget)) this.#settle()
     return true
   }
 
-  /**
-   * Whether an allowed call of a ready function teaches. While more calls look anomalous than the budget explains,
-   * somebody tries what gets through, and a function that is not settled would learn it.
-   */
-  #admits(pValue: number, budget: number): boolean {
-    if (!this.#settled && !(this.anomalies.quiet(budget) && this.#shared.anomalies.quiet(budget))) return false
-    this.#credit = Math.min(creditMax, this.#credit + unusual)
-    if (pValue >= unusual) return !this.#settled || ++this.#passed % learnEvery === 0
-    if (this.#credit < 1) return false
-    this.#credit--
-    return true
-  }
-
-  #noteSession(session: string, settings: DetectorSettings): void {
-    const wanted = Math.min(settings.minSessions, sessionsMax)
-    if (session !== "" && this.#distinctSessions < wanted) (this.#sessions ??= new Set()).add(session)
+  /** Whether no more calls look anomalous, of this function and of all, than the budget explains. */
+  #isQuiet(budget: number): boolean {
+    return this.anomalies.quiet(budget) && this.#shared.anomalies.quiet(budget)
   }
 
   /** Notes the scores of a normal call, given before it is learned. */
   #calibrate(event: TelemetryEvent, score: number, settings: DetectorSettings): void {
     const { drifts, pool } = this.#shared
     this.#calibration.push(score)
-    if (this.#learned >= settings.minSamples) pool.push(score)
+    if (this.#progress.learned >= settings.minSamples) pool.push(score)
     if (this.#drift.following) drifts.push(this.#drift.evidence(event.features, undefined))
   }
 
-  get #distinctSessions(): number {
-    return this.#sessions?.size ?? 0
-  }
-
-  #enough(settings: DetectorSettings): boolean {
-    const needed = 1 / settings.falsePositiveRate
-    return (this.#calibration.size >= needed || this.#shared.pool.size >= needed)
-      && this.#lastSeen - this.#firstSeen >= settings.minSeconds * 1000
-      && this.#distinctSessions >= Math.min(settings.minSessions, sessionsMax)
+  /** Calibration points, its own or of all functions. */
+  get #points(): number {
+    return Math.max(this.#calibration.size, this.#shared.pool.size)
   }
 
   /** Scores of the newest quarter of learning, for the pool. */
@@ -212,15 +168,14 @@ export class FunctionModel {
 
   /** Ends learning at once: from now on the function is judged, by what it learned so far. */
   finishLearning(): void {
-    if (this.#state !== "ready") this.#begin()
-    if (!this.#settled) this.#settle()
+    if (this.#progress.state !== "ready") this.#begin()
+    if (!this.#progress.settled) this.#settle()
   }
 
   /** From now on the function is judged. */
   #begin(): void {
     this.#drift.freeze()
-    this.#sessions = undefined
-    this.#state = "ready"
+    this.#progress.begin()
   }
 
   /** What is normal is known. */
@@ -229,7 +184,7 @@ export class FunctionModel {
     this.#structure.freeze()
     this.#rate?.freeze()
     this.#outcomes?.freeze()
-    this.#settled = true
+    this.#progress.settle()
   }
 
   /** Learns how a call went; the answer is an assessment once the function is ready. */
@@ -237,14 +192,14 @@ export class FunctionModel {
     if (this.#released) return undefined
     const outcomes = this.#outcomes ??= new OutcomeModel(this.#shared.arena)
     const score = outcomes.evidence(outcome, undefined)
-    if (this.#state !== "ready") {
+    if (this.#progress.state !== "ready") {
       outcomes.calibration.push(score)
       outcomes.learn(outcome)
       return undefined
     }
     const { p } = this.#pValue(outcomes.calibration, score)
     if (p > this.#shared.settings().falsePositiveRate) {
-      if (!this.#settled) outcomes.calibration.push(score)
+      if (!this.#progress.settled) outcomes.calibration.push(score)
       outcomes.learn(outcome)
       return { state: "ready", score, pValue: p, findings: [] }
     }
@@ -269,41 +224,18 @@ export class FunctionModel {
   profile(): BaselineProfile {
     return {
       fn: this.fn,
-      state: this.#state,
-      learned: this.#learned,
+      state: this.#progress.state,
+      learned: this.#progress.learned,
       calibrated: this.#calibration.size,
       anomalous: this.anomalies.value,
-      needed: this.#needed(),
-      firstSeen: this.#firstSeen,
-      lastSeen: this.#lastSeen
+      needed: this.#progress.needed(this.#shared.settings(), this.#points),
+      firstSeen: this.#progress.firstSeen,
+      lastSeen: this.#progress.lastSeen
     }
   }
 
-  #needed(): string {
-    if (this.#state === "ready") return ""
-    const settings = this.#shared.settings()
-    const parts: Array<string> = []
-    if (this.#learned < settings.minSamples) parts.push(`${settings.minSamples - this.#learned} more calls`)
-    const needed = Math.ceil(1 / settings.falsePositiveRate)
-    const points = Math.max(this.#calibration.size, this.#shared.pool.size)
-    if (points < needed) parts.push(`${needed - points} more calibration calls (of any function)`)
-    const seconds = settings.minSeconds - (this.#lastSeen - this.#firstSeen) / 1000
-    if (seconds > 0) parts.push(`${Math.ceil(seconds)} more seconds`)
-    const sessions = settings.minSessions - this.#distinctSessions
-    if (sessions > 0) parts.push(`${sessions} more sessions`)
-    return parts.join(", ")
-  }
-
   write(writer: Writer): void {
-    writer.u32(states.indexOf(this.#state))
-    writer.u32(this.#settled ? 1 : 0)
-    writer.u32(this.#learned)
-    writer.u32(this.#passed)
-    writer.f64(this.#credit)
-    writer.f64(this.#firstSeen)
-    writer.f64(this.#lastSeen)
-    writer.u32(this.#distinctSessions)
-    for (const session of this.#sessions ?? []) writer.text(session)
+    this.#progress.write(writer)
     this.#table.write(writer)
     this.#structure.write(writer)
     this.#calibration.write(writer)
@@ -315,17 +247,7 @@ export class FunctionModel {
   }
 
   read(reader: Reader): void {
-    this.#state = states[reader.u32()] ?? reader.refuse("state")
-    this.#settled = reader.u32() === 1
-    this.#learned = reader.u32()
-    this.#passed = reader.u32()
-    this.#credit = reader.f64()
-    this.#firstSeen = reader.f64()
-    this.#lastSeen = reader.f64()
-    const sessions = reader.u32()
-    if (sessions > sessionsMax) reader.refuse("sessions")
-    if (sessions > 0) this.#sessions = new Set()
-    for (let i = 0; i < sessions; i++) this.#sessions?.add(reader.text())
+    this.#progress.read(reader)
     this.#table.read(reader)
     this.#structure.read(reader)
     this.#calibration.read(reader)
@@ -338,11 +260,10 @@ export class FunctionModel {
       this.#outcomes = new OutcomeModel(this.#shared.arena)
       this.#outcomes.read(reader)
     }
-    if (this.#settled !== this.#calibration.frozen) reader.refuse("calibration")
+    if (this.#progress.settled !== this.#calibration.frozen) reader.refuse("calibration")
   }
 }
 
-const states: ReadonlyArray<LearningState> = ["learning", "calibrating", "ready"]
 const unknown: Assessment = { state: "learning", score: 0, pValue: 1, findings: [] }
 
 /** Tells the functions apart in what they share. */
