@@ -14,7 +14,7 @@ import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 10
+const version = 11
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 

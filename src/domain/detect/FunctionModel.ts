@@ -191,16 +191,17 @@ export class FunctionModel {
   learnOutcome(outcome: Outcome): Assessment | undefined {
     if (this.#released) return undefined
     const outcomes = this.#outcomes ??= new OutcomeModel(this.#shared.arena)
+    outcomes.observe(outcome)
     const score = outcomes.evidence(outcome, undefined)
     if (this.#progress.state !== "ready") {
       outcomes.calibration.push(score)
-      outcomes.learn(outcome)
+      outcomes.learn(outcome, false)
       return undefined
     }
     const { p } = this.#pValue(outcomes.calibration, score)
     if (p > this.#shared.settings().falsePositiveRate) {
       if (!this.#progress.settled) outcomes.calibration.push(score)
-      outcomes.learn(outcome)
+      outcomes.learn(outcome, true)
       return { state: "ready", score, pValue: p, findings: [] }
     }
     const findings = new Findings()

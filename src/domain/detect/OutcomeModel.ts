@@ -3,6 +3,15 @@ import { type Arena, type Block, writeBlock } from "./Arena.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { Calibration } from "./Calibration.ts"
 import { endEvidence, endWords, pushEnd } from "./Extremes.ts"
+import {
+  failureEvidence,
+  failureRun,
+  failureWords,
+  learnFailures,
+  noteOutcome,
+  recentFailures,
+  usualFailures
+} from "./FailureShare.ts"
 import type { Findings } from "./Findings.ts"
 
 /** Most failure tags kept per function. */
@@ -15,16 +24,18 @@ const excessMs = 250
 const relativeScaleMin = 0.2
 const absoluteScaleMin = 20
 
+/** The record: the ends of both scales of durations, then what is known of the share of failures. */
+const failures = 2 * endWords
+
 /**
- * How calls end and how long they take. Durations have two scales: the logarithm, whose tail finds a call that is many
+ * How calls end, how many of them fail and how long they take. Durations have two scales: the logarithm, whose tail finds a call that is many
  * times slower, and the excess in milliseconds, because on calls of 2 ms a relative tail drowns a delay of 2 s in noise.
  */
 export class OutcomeModel {
   readonly #arena: Arena
   /** Scores of normal outcomes. */
   readonly calibration: Calibration
-  /** The longest durations on the logarithmic and on the absolute scale. */
-  readonly #ends: Block
+  readonly #block: Block
   #tags: Map<string, number> | undefined
   #successes = 0
   #count = 0
@@ -34,7 +45,7 @@ export class OutcomeModel {
   constructor(arena: Arena) {
     this.#arena = arena
     this.calibration = new Calibration(arena)
-    this.#ends = arena.allocate(2 * endWords)
+    this.#block = arena.allocate(failures + failureWords)
   }
 
   get bytes(): number {
@@ -45,7 +56,13 @@ export class OutcomeModel {
     return key === "success" ? this.#successes : this.#tags?.get(key) ?? 0
   }
 
-  learn(outcome: Outcome): void {
+  /** Notes how a call went, whatever becomes of it: before its evidence is asked for. */
+  observe(outcome: Outcome): void {
+    noteOutcome(this.#block, this.#block.at + failures, outcome.kind !== "success")
+  }
+
+  /** Learns the outcome that was observed last; `judged` says that the function is no longer only learned. */
+  learn(outcome: Outcome, judged: boolean): void {
     this.#count++
     const key = keyOf(outcome)
     if (key === "success") {
@@ -55,10 +72,11 @@ export class OutcomeModel {
       if (tags.size < tagsMax || tags.has(key)) tags.set(key, (tags.get(key) ?? 0) + 1)
     }
     if (this.#frozen) return
-    const { at, floats } = this.#ends
+    const { at, floats } = this.#block
     pushEnd(floats, at, this.#measured, Math.log1p(outcome.durationMs))
     pushEnd(floats, at + endWords, this.#measured, outcome.durationMs)
     this.#measured++
+    learnFailures(this.#block, at + failures, judged)
   }
 
   freeze(): void {
@@ -73,7 +91,8 @@ export class OutcomeModel {
     const seen = this.#seen(key)
     const tag = outcome.kind === "success" ? 0 : Math.log10((this.#count + 1) / (seen + unseen))
     findings?.add("outcome", "", tag, `seen in ${seen} of ${this.#count} learned calls`, key)
-    const { at, floats } = this.#ends
+    const failing = outcome.kind === "success" ? 0 : this.#failing(findings)
+    const { at, floats } = this.#block
     const usual = this.#measured === 0 ? 0 : floats[at + endWords]!
     const ms = outcome.durationMs
     const relative = endEvidence(floats, at, this.#measured, Math.log1p(ms), relativeScaleMin)
@@ -86,12 +105,26 @@ export class OutcomeModel {
       `up to ${Number(usual.toPrecision(3))} ms`,
       `${Number(ms.toPrecision(3))} ms`
     )
-    return Math.max(tag, duration)
+    return Math.max(tag, failing, duration)
+  }
+
+  /** Decades of evidence in how many of the last calls failed. */
+  #failing(findings: Findings | undefined): number {
+    const at = this.#block.at + failures
+    const evidence = failureEvidence(this.#block, at)
+    findings?.add(
+      "outcome",
+      "",
+      evidence,
+      `up to ${usualFailures(this.#block, at)} of ${failureRun} calls fail`,
+      `${recentFailures(this.#block, at)} of the last ${failureRun} calls failed`
+    )
+    return evidence
   }
 
   /** Gives the memory back. */
   release(): void {
-    this.#arena.free(this.#ends)
+    this.#arena.free(this.#block)
     this.calibration.release()
   }
 
@@ -102,7 +135,7 @@ export class OutcomeModel {
       writer.text(tag)
       writer.u32(count)
     }
-    writeBlock(writer, this.#ends)
+    writeBlock(writer, this.#block)
     this.calibration.write(writer)
   }
 
@@ -116,8 +149,8 @@ export class OutcomeModel {
     if (tags > 0) this.#tags = new Map()
     for (let i = 0; i < tags; i++) this.#tags?.set(reader.text(), reader.u32())
     const ends = reader.words()
-    if (ends.length !== this.#ends.size) reader.refuse("durations")
-    this.#ends.words.set(ends, this.#ends.at)
+    if (ends.length !== this.#block.size) reader.refuse("outcomes")
+    this.#block.words.set(ends, this.#block.at)
     this.calibration.read(reader)
   }
 }
