@@ -148,6 +148,7 @@ const summary = ({ report }: HtmlInput): string =>
       `At the shipped threshold (budget ${share(report.threshold.nominalFpr)}): false positives`,
       share(report.threshold.realisedFpr, 3)
     ],
+    ["The same of calls, which the budget is for", share(report.threshold.realisedFprPerCall, 3)],
     ["At the shipped threshold: attacks found", share(report.threshold.tpr)],
     ["Learned", `${report.learned.lines} lines, ${report.learned.calls} calls`],
     ["Tested", `${report.lines} lines, ${report.calls} calls`],

@@ -17,6 +17,9 @@ export interface LineVerdict {
   /** Suspicion in decades. */
   readonly score: number
   readonly action: LineAction
+  /** Calls of the line, and how many of them were blocked or alerted: a session has many, and the budget is per call. */
+  readonly calls: number
+  readonly flaggedCalls: number
   /** The function, the p-value and the reasons of the worst moment. */
   readonly fn: string
   readonly pValue: number
@@ -58,10 +61,14 @@ export interface DetectionReport {
   readonly alerted: number
   readonly auroc: number | null
   readonly tpr: TprTable
-  /** At `brain.false_positive_rate`: the shares of normal lines and of attacks that were blocked or alerted. */
+  /**
+   * At `brain.false_positive_rate`: the shares of normal lines, of the calls of normal lines (which the budget is for) and
+   * of attacks that were blocked or alerted.
+   */
   readonly threshold: {
     readonly nominalFpr: number
     readonly realisedFpr: number | null
+    readonly realisedFprPerCall: number | null
     readonly tpr: number | null
   }
   readonly byKind: Readonly<Record<string, KindReport>>
@@ -114,6 +121,8 @@ export class Verdicts {
   #alerted = 0
   #caught = 0
   #falseAlarms = 0
+  #normalCalls = 0
+  #falseAlarmCalls = 0
 
   add(verdict: LineVerdict): void {
     const { action, attack, score } = verdict
@@ -128,6 +137,8 @@ export class Verdicts {
     } else if (attack === false) {
       this.#normals++
       this.#falseAlarms += flagged
+      this.#normalCalls += verdict.calls
+      this.#falseAlarmCalls += verdict.flaggedCalls
       this.#normal.add(score)
       this.#keepWorst(verdict)
     }
@@ -185,6 +196,7 @@ export class Verdicts {
       threshold: {
         nominalFpr,
         realisedFpr: share(this.#falseAlarms, this.#normals),
+        realisedFprPerCall: share(this.#falseAlarmCalls, this.#normalCalls),
         tpr: share(this.#caught, this.#attacks)
       },
       byKind: Object.fromEntries(kinds.toSorted(([a], [b]) => a < b ? -1 : 1))

@@ -54,6 +54,7 @@ export const render = (report: ReplayReport): string => {
         `false positives at the shipped threshold (budget ${share(threshold.nominalFpr)})`,
         share(threshold.realisedFpr, 3)
       ],
+      ["the same of calls, which the budget is for", share(threshold.realisedFprPerCall, 3)],
       ["attacks found at the shipped threshold", share(threshold.tpr)],
       ["decisions per second", String(report.decisionsPerSecond)],
       ["scoring one call, median", `${report.scoreUs} µs`]

@@ -61,8 +61,9 @@ export interface ReplayFigures {
 /** A line while its worst moment is looked for. */
 interface Moment {
   score: number
-  blocked: boolean
-  alerted: boolean
+  calls: number
+  blocked: number
+  alerted: number
   fn: string
   pValue: number
   findings: ReadonlyArray<Finding>
@@ -130,7 +131,8 @@ class Replayer {
       this.failure ??= `${decision.source} (${decision.reason})`
       return
     }
-    if (decision.action === "block") moment.blocked = true
+    moment.calls++
+    if (decision.action === "block") moment.blocked++
     worsen(moment, call.fn, suspicionOf(assessment), assessment.pValue, assessment.findings)
     this.#report(call, judged, moment)
   }
@@ -143,7 +145,7 @@ class Replayer {
       durationMs: dur === undefined || this.#facts.unmeasured.has(fn) ? 0 : dur,
       assessed: (assessment) => {
         // The brain records an outcome as anomalous exactly where it explains it.
-        if (assessment.findings.length > 0) moment.alerted = true
+        if (assessment.findings.length > 0) moment.alerted++
         worsen(moment, fn, suspicionOf(assessment), assessment.pValue, assessment.findings)
       }
     })
@@ -166,7 +168,7 @@ const worsen = (
   moment.findings = findings.slice(0, findingsMax)
 }
 
-const fresh = (): Moment => ({ score: 0, blocked: false, alerted: false, fn: "", pValue: 1, findings: [] })
+const fresh = (): Moment => ({ score: 0, calls: 0, blocked: 0, alerted: 0, fn: "", pValue: 1, findings: [] })
 
 const verdictOf = ({ file, line, text, trace }: TraceFiles.PlacedLine, moment: Moment): LineVerdict => ({
   file,
@@ -174,7 +176,9 @@ const verdictOf = ({ file, line, text, trace }: TraceFiles.PlacedLine, moment: M
   attack: trace.attack,
   kind: trace.kind,
   score: moment.score,
-  action: moment.blocked ? "block" : moment.alerted ? "alert" : "allow",
+  action: moment.blocked > 0 ? "block" : moment.alerted > 0 ? "alert" : "allow",
+  calls: moment.calls,
+  flaggedCalls: moment.blocked + moment.alerted,
   fn: moment.fn,
   pValue: moment.pValue,
   findings: moment.findings,

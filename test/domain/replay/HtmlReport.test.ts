@@ -12,6 +12,8 @@ const verdict = (attack: boolean, score: number): LineVerdict => ({
   kind: hostile,
   score,
   action: "allow",
+  calls: 1,
+  flaggedCalls: 0,
   fn: hostile,
   pValue: 0.002,
   findings: [{ detector: "shape", path: hostile, expected: hostile, seen: hostile, pValue: 1e-6 }],

@@ -10,6 +10,8 @@ const verdict = (given: Partial<LineVerdict>): LineVerdict => ({
   kind: undefined,
   score: 0,
   action: "allow",
+  calls: 1,
+  flaggedCalls: given.action === undefined ? 0 : 1,
   fn: "f",
   pValue: 1,
   findings: [finding],
@@ -28,7 +30,7 @@ describe("Verdicts", () => {
     const report = collect([
       { attack: false, kind: "norm", score: 1 },
       { attack: false, kind: "norm", score: 4, action: "block" },
-      { attack: false, kind: "norm", score: 2 },
+      { attack: false, kind: "norm", score: 2, calls: 97 },
       { attack: false, kind: "norm", score: 0 },
       { attack: true, kind: "sqli", score: 5, action: "block" },
       { attack: true, kind: "sqli", score: 3 },
@@ -39,7 +41,12 @@ describe("Verdicts", () => {
     // Attack 5 and 6 beat all four, 3 beats three: 11 of 12.
     assert.strictEqual(report.auroc, 11 / 12)
     assert.deepStrictEqual(report.tpr, { "0.01": 2 / 3, "0.001": 2 / 3 })
-    assert.deepStrictEqual(report.threshold, { nominalFpr: 0.001, realisedFpr: 0.25, tpr: 2 / 3 })
+    assert.deepStrictEqual(report.threshold, {
+      nominalFpr: 0.001,
+      realisedFpr: 0.25,
+      realisedFprPerCall: 0.01,
+      tpr: 2 / 3
+    })
     assert.deepStrictEqual(Object.keys(report.byKind), ["norm", "slow", "sqli", "unlabelled"])
     assert.deepStrictEqual(report.byKind["sqli"], {
       lines: 2,
@@ -55,7 +62,7 @@ describe("Verdicts", () => {
   it("has null for what cannot be measured", () => {
     const report = collect([{ attack: true, score: 1 }]).report(0.001)
     assert.isNull(report.auroc)
-    assert.deepStrictEqual(report.threshold, { nominalFpr: 0.001, realisedFpr: null, tpr: 0 })
+    assert.deepStrictEqual(report.threshold, { nominalFpr: 0.001, realisedFpr: null, realisedFprPerCall: null, tpr: 0 })
   })
 
   it("keeps the worst false alarms that can be explained, in order, and no more", () => {

@@ -41,6 +41,7 @@ describe("pic replay", () => {
       assert.strictEqual(report.threshold.nominalFpr, 0.001)
       assert.isAtLeast(report.threshold.tpr, 0.95)
       assert.isAtMost(report.threshold.realisedFpr, 0.01)
+      assert.strictEqual(report.threshold.realisedFprPerCall, report.threshold.realisedFpr, "each line is one call")
       assert.deepStrictEqual(Object.keys(report.byKind), ["even", "norm", "odd"])
       assert.isAbove(report.decisionsPerSecond, 0)
       assert.isAbove(report.scoreUs, 0)
