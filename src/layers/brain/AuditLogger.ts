@@ -194,6 +194,7 @@ const make = Effect.gen(function*() {
   yield* sayWhereTheHeadLies(settings)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(retireOld, Effect.sleep(retentionInterval))))
   yield* Effect.forkScoped(deadlines.run)
+  yield* Effect.forkScoped(writer.watch)
   yield* Effect.forkScoped(writer.run)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(summaryInterval), summarise)))
   yield* Effect.addFinalizer(() =>

@@ -9,6 +9,7 @@ import type { Witness } from "../../domain/audit/Verifier.ts"
 import { AuditLoggerError, AuditUnavailable } from "../../services/AuditLogger.ts"
 import { type AuditEntry, type AuditStore, AuditStoreError } from "../../services/AuditStore.ts"
 import type { AuditSpool } from "../store/AuditSpool.ts"
+import { Deadlines } from "./Deadlines.ts"
 
 /** Most records that wait for the store: seconds of blocks at full speed, and bounded memory while it is slow. */
 export const queueRecordsMax = 16_384
@@ -53,6 +54,7 @@ export class AuditWriter {
   readonly #spool: AuditSpool
   readonly #events: WriterEvents
   readonly #now: () => number
+  readonly #stalls: Deadlines
   readonly #signal = Latch.makeUnsafe(false)
   #queue: Array<Pending> = []
   #queueBytes = 0
@@ -65,6 +67,7 @@ export class AuditWriter {
     this.#spool = spool
     this.#events = events
     this.#now = now
+    this.#stalls = new Deadlines(now)
   }
 
   /** The last record that the store acknowledged. */
@@ -108,6 +111,11 @@ export class AuditWriter {
     })
   }
 
+  /** Watches for ever whether the store answers. */
+  get watch(): Effect.Effect<never> {
+    return this.#stalls.run
+  }
+
   /** Writes for ever. */
   readonly run: Effect.Effect<never> = Effect.forever(
     Effect.suspend(() => Effect.andThen(this.#recoverSpool(), Effect.andThen(this.#signal.await, this.#writeQueue())))
@@ -145,15 +153,22 @@ export class AuditWriter {
   /** Appends; while the store does not answer, records that come meanwhile are spooled instead of piling up behind it. */
   #append(entries: ReadonlyArray<AuditEntry>): Effect.Effect<Result.Result<ReadonlyArray<AuditRecord>, string>> {
     if (entries.length === 0) return Effect.succeed(Result.succeed([]))
-    const stalled = Effect.sleep(stallMs).pipe(
-      Effect.andThen(Effect.sync(() => this.#goDown(`the store has not answered for ${stallMs} ms`))),
-      Effect.andThen(Effect.never)
-    )
-    return this.#store.append(entries).pipe(
-      Effect.raceFirst(stalled),
-      Effect.map((records): Result.Result<ReadonlyArray<AuditRecord>, string> => Result.succeed(records)),
-      Effect.catchCause((cause) => Effect.succeed(Result.fail(describe(cause))))
-    )
+    return Effect.suspend(() => {
+      const answered = this.#stalls.add(
+        stallMs,
+        () => this.#goDown(`the store has not answered for ${stallMs} ms`)
+      )
+      return Effect.matchCause(this.#store.append(entries), {
+        onSuccess: (records) => {
+          answered()
+          return Result.succeed(records)
+        },
+        onFailure: (cause) => {
+          answered()
+          return Result.fail(describe(cause))
+        }
+      })
+    })
   }
 
   #settle(group: ReadonlyArray<Pending>, records: ReadonlyArray<AuditRecord>): void {
