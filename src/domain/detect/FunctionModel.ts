@@ -84,12 +84,12 @@ export class FunctionModel {
       this.#drift.push(event.features, event.timestamp, false)
       return { state: this.#progress.state, score, pValue: 1, findings: [] }
     }
-    const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score)
-    this.#drift.push(event.features, event.timestamp, alone <= this.#shared.settings().falsePositiveRate)
-    const p = Math.min(alone, this.#inContext(event))
-    const anomalous = p <= this.#shared.settings().falsePositiveRate
-    this.anomalies.push(anomalous)
-    this.#shared.anomalies.push(anomalous)
+    const budget = this.#shared.settings().falsePositiveRate
+    const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score, budget)
+    this.#drift.push(event.features, event.timestamp, alone <= budget)
+    const p = Math.min(alone, this.#inContext(event, budget))
+    this.anomalies.push(p <= budget)
+    this.#shared.anomalies.push(p <= budget)
     if (p > explainBelow) return { state: "ready", score, pValue: p, findings: [] }
     const findings = new Findings()
     this.#evidence(event, findings)
@@ -109,18 +109,17 @@ export class FunctionModel {
   }
 
   /** The p-value of a call among the calls before it: of its numbers, and of the order of its session. */
-  #inContext(event: TelemetryEvent): number {
-    const { drifts, order, settings } = this.#shared
+  #inContext(event: TelemetryEvent, budget: number): number {
+    const { drifts, order } = this.#shared
     const drift = this.#drift.evidence(event.features, undefined)
-    const known = drift > driftMin && drifts.size >= 1 / settings().falsePositiveRate
+    const known = drift > driftMin && drifts.size >= 1 / budget
     const drifted = known ? drifts.sample().tail(drift).p : 1
     return Math.min(withinShare(drifted, driftShare), withinShare(order.verdict(), orderShare))
   }
 
-  #pValue(calibration: Calibration, score: number): RankedTail {
-    const needed = 1 / this.#shared.settings().falsePositiveRate
+  #pValue(calibration: Calibration, score: number, budget: number): RankedTail {
     const pool = calibration === this.#calibration ? this.#shared.pool.sample() : undefined
-    return rankedTail(calibration.sample, pool, needed, score)
+    return rankedTail(calibration.sample, pool, 1 / budget, score)
   }
 
   /** Learns a call that was allowed; `false` where it was suspicious and taught nothing. */
@@ -198,8 +197,9 @@ export class FunctionModel {
       outcomes.learn(outcome, false)
       return undefined
     }
-    const { p } = this.#pValue(outcomes.calibration, score)
-    if (p > this.#shared.settings().falsePositiveRate) {
+    const budget = this.#shared.settings().falsePositiveRate
+    const { p } = this.#pValue(outcomes.calibration, score, budget)
+    if (p > budget) {
       if (!this.#progress.settled) outcomes.calibration.push(score)
       outcomes.learn(outcome, true)
       return { state: "ready", score, pValue: p, findings: [] }
