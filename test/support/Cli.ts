@@ -13,15 +13,18 @@ export const temporary = Effect.acquireRelease(
   (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
 )
 
-/** Runs a command line as the process would: its exit code and what it wrote. */
-export const pic = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
+/** Runs a command line as the process would, by default without a terminal: its exit code and what it wrote. */
+export const pic = (
+  args: ReadonlyArray<string>,
+  { env = {}, terminal = false }: { readonly env?: Record<string, string>; readonly terminal?: boolean } = {}
+) =>
   Effect.gen(function*() {
     const written = { out: "", err: "" }
     const code = yield* dispatch(args).pipe(
       Effect.provideService(Streams, {
         out: (text) => Effect.sync(() => void (written.out += text)),
         err: (text) => Effect.sync(() => void (written.err += text)),
-        terminal: false
+        terminal
       }),
       Effect.provideService(References.MinimumLogLevel, "None"),
       Effect.provide(Layer.merge(NodeServices.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))

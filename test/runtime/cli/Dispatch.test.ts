@@ -107,7 +107,7 @@ describe("pic", () => {
 
   it.live("config show tells every value and its origin", () =>
     Effect.gen(function*() {
-      const shown = yield* pic(["config", "show", "--json"], { PIC_CELLAGENT_FAIL_MODE: "closed" })
+      const shown = yield* pic(["config", "show", "--json"], { env: { PIC_CELLAGENT_FAIL_MODE: "closed" } })
       const { origins, settings } = object(shown.out) as Record<string, Record<string, unknown>>
       assert.strictEqual(origins!["cellagent.fail_mode"], "environment PIC_CELLAGENT_FAIL_MODE")
       assert.nestedPropertyVal(settings, "cellagent.fail_mode", "closed")

@@ -6,7 +6,8 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Zlib from "node:zlib"
 import { lineBytesMax } from "../../../src/runtime/replay/TraceFiles.ts"
-import { hostile, ordinary, pic, temporary, times, write } from "./Traces.ts"
+import { pic, temporary } from "../../support/Cli.ts"
+import { hostile, ordinary, times, write } from "./Traces.ts"
 
 const valid = times(150, (i) => JSON.stringify(ordinary(i)))
 const zipped = Zlib.gzipSync(valid.join("\n"))

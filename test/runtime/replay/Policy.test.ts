@@ -15,7 +15,8 @@ import * as Monitor from "../../../src/runtime/Monitor.ts"
 import { BaselineProfiler } from "../../../src/services/BaselineProfiler.ts"
 import { CellAgent } from "../../../src/services/CellAgent.ts"
 import { TraceStore } from "../../../src/services/TraceStore.ts"
-import { hostile, ordinary, pic, temporary, times, write } from "./Traces.ts"
+import { pic, temporary } from "../../support/Cli.ts"
+import { hostile, ordinary, times, write } from "./Traces.ts"
 
 /** Calls that are unusual to different degrees: some of them lie between any two sensible budgets. */
 const oddities: ReadonlyArray<readonly [string, number]> = [

@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Metrics from "../../../src/domain/replay/Metrics.ts"
-import { hostile, ordinary, pic, read, temporary, times, write } from "./Traces.ts"
+import { pic, temporary } from "../../support/Cli.ts"
+import { hostile, ordinary, read, times, write } from "./Traces.ts"
 
 const learned = times(1_500, (i) => ordinary(i))
 const tested = [
@@ -124,13 +125,15 @@ describe("pic replay", () => {
       const directory = yield* temporary
       const [learn, test] = [write(directory, "l.ndjson", learned), write(directory, "t.ndjson", tested)]
       const page = Path.join(directory, "report.html")
-      const { code, err, out } = yield* pic(["replay", "--learn", learn, "--test", test, "--report", page], true)
+      const { code, err, out } = yield* pic(["replay", "--learn", learn, "--test", test, "--report", page], {
+        terminal: true
+      })
       assert.strictEqual(code, 0, err)
       assert.match(err, /checking \[.*learning \[.*testing \[#{30}\] 100 %/s)
       for (const part of ["AUROC", "KIND", "decisions per second"]) assert.include(out, part)
       assert.match(Fs.readFileSync(page, "utf8"), /^<!doctype html>[\s\S]*<\/html>\n$/)
       assert.strictEqual(Fs.statSync(page).mode & 0o777, 0o600)
-      const json = yield* pic(["replay", "--learn", learn, "--test", test, "--json"], true)
+      const json = yield* pic(["replay", "--learn", learn, "--test", test, "--json"], { terminal: true })
       assert.strictEqual(json.err, "")
     }))
 })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { pic, read, temporary, times, write } from "./Traces.ts"
+import { pic, temporary } from "../../support/Cli.ts"
+import { read, times, write } from "./Traces.ts"
 
 const replay = (learn: ReadonlyArray<unknown>, test: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {

@@ -1,33 +1,6 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import { ConfigProvider, Effect, Layer, References } from "effect"
 import * as Fs from "node:fs"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Zlib from "node:zlib"
-import { dispatch } from "../../../src/runtime/cli/Dispatch.ts"
-import { Streams } from "../../../src/runtime/cli/Output.ts"
-
-/** A directory of a test's own. */
-export const temporary = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "pic-replay-"))),
-  (directory) => Effect.sync(() => Fs.rmSync(directory, { recursive: true, force: true }))
-)
-
-/** Runs a command line as the process would: its exit code and what it wrote. */
-export const pic = (args: ReadonlyArray<string>, terminal = false) =>
-  Effect.gen(function*() {
-    const written = { out: "", err: "" }
-    const code = yield* dispatch(args).pipe(
-      Effect.provideService(Streams, {
-        out: (text) => Effect.sync(() => void (written.out += text)),
-        err: (text) => Effect.sync(() => void (written.err += text)),
-        terminal
-      }),
-      Effect.provideService(References.MinimumLogLevel, "None"),
-      Effect.provide(Layer.merge(NodeServices.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} }))))
-    )
-    return { code, ...written }
-  })
 
 /** Writes a trace, compressed where its name says so. */
 export const write = (directory: string, name: string, lines: ReadonlyArray<unknown>): string => {
