@@ -14,7 +14,7 @@ import { SubjectRates } from "./SubjectRates.ts"
 
 /** First word of a snapshot, and its version. */
 const magic = 0x50494342
-const version = 11
+const version = 12
 /** Learned calls from which a function's scores may stand for normal ones in the pool. */
 const pooledFrom = 20
 
@@ -50,6 +50,7 @@ export class Detector {
     return {
       settings: this.#settings,
       pool: new ScorePool(),
+      outcomePool: new ScorePool(),
       anomalies: new AnomalyShare(),
       arena: new Arena(),
       subjects: new SubjectRates(),
@@ -100,6 +101,7 @@ export class Detector {
   finishLearning(): void {
     const learned = [...this.#models.values()].filter((model) => model.learned >= pooledFrom)
     this.#shared.pool.replace(learned.map((model) => model.recentScores()))
+    this.#shared.outcomePool.replace(learned.map((model) => model.recentOutcomes()))
     this.#shared.order.freeze()
     const { minSamples } = this.#settings()
     for (const model of learned) if (model.learned >= minSamples) model.finishLearning()
@@ -144,6 +146,7 @@ export class Detector {
     writer.u32(magic)
     writer.u32(version)
     this.#shared.pool.write(writer)
+    this.#shared.outcomePool.write(writer)
     this.#shared.drifts.write(writer)
     this.#shared.order.write(writer)
     writer.u32(this.#models.size)
@@ -161,6 +164,7 @@ export class Detector {
       if (reader.u32() !== magic || reader.u32() !== version) return false
       const shared = this.#share()
       shared.pool.read(reader)
+      shared.outcomePool.read(reader)
       shared.drifts.read(reader)
       shared.order.read(reader)
       const count = reader.u32()

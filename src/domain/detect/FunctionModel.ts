@@ -11,7 +11,7 @@ import { DriftModel } from "./DriftModel.ts"
 import { Findings } from "./Findings.ts"
 import { LearningProgress } from "./LearningProgress.ts"
 import { OutcomeModel } from "./OutcomeModel.ts"
-import { type RankedTail, rankedTail, withinShare } from "./RankedTail.ts"
+import { rankedTail, withinShare } from "./RankedTail.ts"
 import { RateModel } from "./RateModel.ts"
 import type { Shared } from "./Shared.ts"
 import { StructureModel } from "./StructureModel.ts"
@@ -85,7 +85,8 @@ export class FunctionModel {
       return { state: this.#progress.state, score, pValue: 1, findings: [] }
     }
     const budget = this.#shared.settings().falsePositiveRate
-    const { extrapolated, p: alone, points } = this.#pValue(this.#calibration, score, budget)
+    const pool = this.#shared.pool.sample()
+    const { extrapolated, p: alone, points } = rankedTail(this.#calibration.sample, pool, 1 / budget, score)
     this.#drift.push(event.features, event.timestamp, alone <= budget)
     const p = Math.min(alone, this.#inContext(event, budget))
     this.anomalies.push(p <= budget)
@@ -115,11 +116,6 @@ export class FunctionModel {
     const known = drift > driftMin && drifts.size >= 1 / budget
     const drifted = known ? drifts.sample().tail(drift).p : 1
     return Math.min(withinShare(drifted, driftShare), withinShare(order.verdict(), orderShare))
-  }
-
-  #pValue(calibration: Calibration, score: number, budget: number): RankedTail {
-    const pool = calibration === this.#calibration ? this.#shared.pool.sample() : undefined
-    return rankedTail(calibration.sample, pool, 1 / budget, score)
   }
 
   /** Learns a call that was allowed; `false` where it was suspicious and taught nothing. */
@@ -160,9 +156,13 @@ export class FunctionModel {
     return Math.max(this.#calibration.size, this.#shared.pool.size)
   }
 
-  /** Scores of the newest quarter of learning, for the pool. */
+  /** Scores of the newest quarter of learning, of calls and of outcomes, for the pools. */
   recentScores(): Float32Array {
     return this.#calibration.recent()
+  }
+
+  recentOutcomes(): Float32Array {
+    return this.#outcomes?.calibration.recent() ?? new Float32Array(0)
   }
 
   /** Ends learning at once: from now on the function is judged, by what it learned so far. */
@@ -192,17 +192,17 @@ export class FunctionModel {
     const outcomes = this.#outcomes ??= new OutcomeModel(this.#shared.arena)
     outcomes.observe(outcome)
     const score = outcomes.evidence(outcome, undefined)
-    if (this.#progress.state !== "ready") {
-      outcomes.calibration.push(score)
-      outcomes.learn(outcome, false)
-      return undefined
-    }
-    const budget = this.#shared.settings().falsePositiveRate
-    const { p } = this.#pValue(outcomes.calibration, score, budget)
+    const { outcomePool, settings } = this.#shared
+    const { falsePositiveRate: budget, minSamples } = settings()
+    const ready = this.#progress.state === "ready"
+    const p = ready ? rankedTail(outcomes.calibration.sample, outcomePool.sample(), 1 / budget, score).p : 1
     if (p > budget) {
-      if (!this.#progress.settled) outcomes.calibration.push(score)
-      outcomes.learn(outcome, true)
-      return { state: "ready", score, pValue: p, findings: [] }
+      if (!this.#progress.settled) {
+        outcomes.calibration.push(score)
+        if (this.#progress.learned >= minSamples) outcomePool.push(score)
+      }
+      outcomes.learn(outcome, ready)
+      return ready ? { state: "ready", score, pValue: p, findings: [] } : undefined
     }
     const findings = new Findings()
     outcomes.evidence(outcome, findings)

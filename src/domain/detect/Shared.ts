@@ -8,7 +8,9 @@ import type { SubjectRates } from "./SubjectRates.ts"
 /** What the models of all functions share. */
 export interface Shared {
   readonly settings: () => DetectorSettings
+  /** Scores of normal calls of all functions, and of their outcomes. */
   readonly pool: ScorePool
+  readonly outcomePool: ScorePool
   /** How many of the recent calls of all functions looked anomalous. */
   readonly anomalies: AnomalyShare
   /** Where the numbers of all models lie. */

@@ -162,6 +162,37 @@ describe("Detector", () => {
 })
 
 describe("Detector on outcomes", () => {
+  it("keeps the budget on the durations of functions that learned a few hundred, and finds slow calls", () => {
+    const next = random(21)
+    const budget = 0.001
+    const detector = new Detector(() => ({ ...settings, falsePositiveRate: budget }))
+    const medians = [2, 5, 8, 4, 60, 20, 1]
+    const lasting = (fn: number, factor: number) => {
+      const normal = Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
+      return detector.learnOutcome({
+        eventId: "e",
+        fn: `f${fn}`,
+        timestamp: 1,
+        outcome: { kind: "success", tag: "", durationMs: medians[fn]! * factor * Math.exp(0.4 * normal) }
+      })
+    }
+    const some = event("f0", [])
+    for (let i = 0; i < 700 * medians.length; i++) {
+      const fn = i % medians.length
+      const call = { ...some, fn: `f${fn}` }
+      detector.learn(call, detector.score(call))
+      lasting(fn, 1)
+    }
+    detector.finishLearning()
+    let alarms = 0
+    for (let i = 0; i < 10_000; i++) alarms += lasting(i % medians.length, 1)!.findings.length > 0 ? 1 : 0
+    // The 95 % quantile of Binomial(10,000, 1.5 x budget).
+    expect(alarms).toBeLessThanOrEqual(21)
+    let found = 0
+    for (let i = 0; i < 100; i++) found += lasting(i % medians.length, 30)!.findings.length > 0 ? 1 : 0
+    expect(found).toBeGreaterThan(80)
+  })
+
   const report = (kind: "success" | "failure", tag: string, durationMs: number) => ({
     eventId: "e",
     fn: "shop.search",
