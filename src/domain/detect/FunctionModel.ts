@@ -195,7 +195,9 @@ export class FunctionModel {
     const { outcomePool, settings } = this.#shared
     const { falsePositiveRate: budget, minSamples } = settings()
     const ready = this.#progress.state === "ready"
-    const p = ready ? rankedTail(outcomes.calibration.sample, outcomePool.sample(), 1 / budget, score).p : 1
+    // A pool that does not know what one outcome in 1 / budget looks like either would only be lenient.
+    const pool = outcomePool.size * budget >= 1 ? outcomePool.sample() : undefined
+    const p = ready ? rankedTail(outcomes.calibration.sample, pool, 1 / budget, score).p : 1
     if (p > budget) {
       if (!this.#progress.settled) {
         outcomes.calibration.push(score)
