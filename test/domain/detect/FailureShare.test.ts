@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { none } from "../../../src/domain/CallFeatures.ts"
+import { Arena } from "../../../src/domain/detect/Arena.ts"
 import { Detector } from "../../../src/domain/detect/Detector.ts"
+import {
+  failureEvidence,
+  failureRun,
+  failureWords,
+  learnFailures,
+  noteOutcome
+} from "../../../src/domain/detect/FailureShare.ts"
 import { random, settings } from "./support.ts"
 
 const call = {
@@ -61,6 +69,27 @@ describe("the share of failures", () => {
     const detector = learned(next)
     run(detector, 3_000, 0.9, next)
     assert.isAbove(run(detector, 100, 0.9, next).length, 40)
+  })
+
+  it("is not taught by an outage once the function is judged, while it still learns", () => {
+    const afterOutages = (judged: boolean): number => {
+      const block = new Arena().allocate(failureWords)
+      const note = (calls: number, failed: boolean, judgedNow: boolean) => {
+        for (let i = 0; i < calls; i++) {
+          noteOutcome(block, block.at, failed)
+          learnFailures(block, block.at, judgedNow)
+        }
+      }
+      note(1_000, false, false)
+      for (let n = 0; n < 20; n++) {
+        note(failureRun, true, judged)
+        note(failureRun, false, judged)
+      }
+      note(failureRun, true, judged)
+      return failureEvidence(block, block.at)
+    }
+    assert.isAbove(afterOutages(true), 3)
+    assert.isBelow(afterOutages(false), 1, "the control: what is not yet judged learns its outages")
   })
 
   it("survives a restart", () => {
